@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BULKHEAD_EXECUTOR_H
+#define BULKHEAD_EXECUTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bulkhead/batch.h"
+#include "bulkhead/error.h"
+#include "bulkhead/limits.h"
+#include "bulkhead/result.h"
+#include "bulkhead/store.h"
+
+/* executor.h: runs batches in sandboxed handlers.
+ *
+ * An executor belongs to one thread. It has one descriptor to poll and one
+ * function to step, installs no signal handlers and waits for no process but
+ * its own launcher. Several executors may share a store. What a handler does is
+ * never an error of these functions: it is a result.
+ * Source: docs/architecture.md; docs/semantics.md, "Executing". */
+
+enum bh_isolation {
+	BH_ISOLATION_STRICT, /* refuse to run where a layer is missing */
+	BH_ISOLATION_NONE,   /* limits and clean-up only: for code that is trusted */
+};
+
+struct bh_executor_options {
+	const char *handler;             /* path of an ELF executable or a script with `#!` */
+	const char *const *handler_args; /* after the name; NULL-terminated; NULL for none */
+	const char *const *env;          /* "K=V" added to the handler's; NULL-terminated; NULL for none */
+	const char *launcher;            /* path of bulkhead-launcher; NULL: see bh_launcher_find */
+	struct bh_limits limits;
+	enum bh_isolation isolation;
+	size_t jobs;          /* batches at a time; 0: the online CPUs */
+	uint64_t max_entries; /* more unique entries than this are `bounds` */
+	bool strict_results;  /* a missing or unknown task id fails the batch */
+};
+#define BH_EXECUTOR_DEFAULT                                                                        \
+	((struct bh_executor_options){ .limits = BH_LIMITS_DEFAULT, .max_entries = 200 })
+
+struct bh_executor;
+
+/* Opens and checks the handler, starts the launcher and sets up the sandbox.
+ * Options are copied; `store` is borrowed and outlives the executor.
+ * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run;
+ * -EINVAL for limits that make no sense; anything else when the sandbox can't
+ * be set up: `err->text` names the layer or step. */
+BH_PUBLIC BH_MUST_CHECK int bh_executor_new(struct bh_store *store,
+                                            const struct bh_executor_options *options,
+                                            struct bh_executor **ret, struct bh_error *err);
+
+/* Kills and reaps everything that runs, releases every lease and frees. Batches
+ * with no result yet get none. NULL is a no-op. Not from inside a callback. */
+BH_PUBLIC void bh_executor_free(struct bh_executor *executor);
+
+/* Readable whenever bh_executor_step has something to do, deadlines included.
+ * The descriptor stays the executor's. */
+BH_PUBLIC int bh_executor_fd(const struct bh_executor *executor);
+
+/* Queues a batch; it starts in bh_executor_step. `batch` and its tasks are
+ * borrowed until `on_result` has run, and as long as its result is kept.
+ * `on_result` is called once for each batch submitted, from bh_executor_step,
+ * when every process of the batch is gone and its lease is released. It owns
+ * the result, and may submit and cancel. `index` of the result counts
+ * submissions from 0.
+ * Errors: -EINVAL for a batch whose tasks repeat an id or whose ids are blank;
+ * -ENOMEM. Nothing is queued then. */
+BH_PUBLIC BH_MUST_CHECK int bh_executor_submit(struct bh_executor *executor,
+                                               const struct bh_batch *batch,
+                                               void (*on_result)(struct bh_result *result,
+                                                                 void *userdata),
+                                               void *userdata, struct bh_error *err);
+
+/* Does what is to be done now: starts batches, reads, enforces deadlines,
+ * delivers results. Never blocks, except while a lost launcher is replaced.
+ * Errors are of the executor itself (-ENOMEM, epoll failing); results of
+ * batches that can't go on for that reason are delivered as `internal`. */
+BH_PUBLIC BH_MUST_CHECK int bh_executor_step(struct bh_executor *executor, struct bh_error *err);
+
+/* Batches queued or running. */
+BH_PUBLIC size_t bh_executor_pending(const struct bh_executor *executor);
+
+/* Kills what runs and ends it and all that is queued as `cancelled`. Results
+ * come through bh_executor_step as always: records complete by then are kept. */
+BH_PUBLIC void bh_executor_cancel(struct bh_executor *executor);
+
+/* Steps until nothing is pending or `stop_fd` (-1 for none) becomes readable.
+ * Returns 0, -ECANCELED when `stop_fd` said so, or an error of step. */
+BH_PUBLIC BH_MUST_CHECK int bh_executor_drain(struct bh_executor *executor, int stop_fd,
+                                              struct bh_error *err);
+
+/* Runs one batch to its end. Nothing else may be pending (-EBUSY). */
+BH_PUBLIC BH_MUST_CHECK int bh_execute_batch(struct bh_executor *executor,
+                                             const struct bh_batch *batch, struct bh_result **ret,
+                                             struct bh_error *err);
+
+/* Runs batches, up to `jobs` at a time. `results` has room for `n_batches`
+ * pointers and gets them in input order; `*n_results` says how many.
+ * With `stop_on_error`, the first failure is kept, what runs is cancelled and
+ * reported as `cancelled`, and batches not started are absent: the pointers of
+ * the rest are packed together, still in input order.
+ * Errors are as for submit and step; results got by then are still returned. */
+BH_PUBLIC BH_MUST_CHECK int bh_execute_all(struct bh_executor *executor,
+                                           const struct bh_batch *batches, size_t n_batches,
+                                           bool stop_on_error, struct bh_result **results,
+                                           size_t *n_results, struct bh_error *err);
+
+/* Finds bulkhead-launcher: beside the running program, then where the library
+ * was installed. Writes a NUL-terminated path into `path`. -ENOENT where there
+ * is none, with the places tried in `err`. */
+BH_PUBLIC BH_MUST_CHECK int bh_launcher_find(char *path, size_t path_size, struct bh_error *err);
+
+#endif

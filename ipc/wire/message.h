@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BH_IPC_WIRE_MESSAGE_H
+#define BH_IPC_WIRE_MESSAGE_H
+
+/* message.h: all that the supervisor and its launcher say to each other.
+ *
+ *   supervisor                          launcher
+ *   CONFIGURE (handler, strings)   ──▶  sets up the sandbox
+ *                                  ◀──  READY, or FAILED with the step
+ *   SPAWN id (context, results,    ──▶  clones a handler
+ *             stdout, stderr)
+ *                                  ◀──  STARTED id (listener), when it was executed
+ *   KILL id, how                   ──▶
+ *                                  ◀──  ENDED id: every process of it is gone
+ *
+ * SPAWN is always answered by ENDED; STARTED comes before it unless the handler
+ * could not be executed. KILL for an id that has ended is ignored. Both sides
+ * are the same build, so the messages are plain structs; the version is checked
+ * all the same. */
+
+#include <stdint.h>
+
+#include "bulkhead/error.h"
+#include "bulkhead/limits.h"
+
+#define BH_MESSAGE_VERSION 1
+
+enum bh_message_type {
+	BH_MESSAGE_CONFIGURE = 1,
+	BH_MESSAGE_READY,
+	BH_MESSAGE_FAILED,
+	BH_MESSAGE_SPAWN,
+	BH_MESSAGE_STARTED,
+	BH_MESSAGE_KILL,
+	BH_MESSAGE_ENDED,
+};
+
+enum bh_kill {
+	BH_KILL_TERM = 1, /* SIGTERM to the handler's own process */
+	BH_KILL_ALL,      /* SIGKILL to every process of the batch */
+};
+
+/* What became of a spawned handler, as far as its processes tell. */
+enum bh_ended_by {
+	BH_ENDED_EXITED = 1, /* executed; `wait_status` holds what wait(2) said */
+	BH_ENDED_KILLED,     /* BH_KILL_ALL came before its own end */
+	BH_ENDED_NO_EXEC,    /* the handler file could not be executed: `error` */
+	BH_ENDED_NO_SANDBOX, /* a step of the set-up failed: `error`, `stage` */
+};
+
+#define BH_STAGE_TEXT_SIZE 32
+
+struct bh_message_configure {
+	uint32_t version;
+	uint32_t isolation; /* enum bh_isolation */
+	struct bh_limits limits;
+	uint64_t max_running;
+	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
+	uint32_t handler_id; /* as root: first of `max_running` host ids that own nothing */
+	char handler_name[256];
+};
+
+struct bh_message_failed {
+	struct bh_error error;
+	char stage[BH_STAGE_TEXT_SIZE];
+};
+
+struct bh_message_ended {
+	uint32_t by; /* enum bh_ended_by */
+	int32_t wait_status;
+	uint64_t user_us;
+	uint64_t system_us;
+	uint64_t max_rss_bytes;
+	uint64_t minor_faults;
+	uint64_t major_faults;
+	uint64_t voluntary_switches;
+	uint64_t involuntary_switches;
+	struct bh_error error;
+	char stage[BH_STAGE_TEXT_SIZE];
+};
+
+struct bh_message {
+	uint32_t type; /* enum bh_message_type */
+	uint32_t id;   /* of the batch's slot; 0 for CONFIGURE, READY and FAILED */
+	union {
+		struct bh_message_configure configure;
+		struct bh_message_failed failed;
+		uint32_t kill; /* enum bh_kill */
+		struct bh_message_ended ended;
+	};
+};
+
+#endif

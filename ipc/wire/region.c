@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc/wire/region.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ipc/wire/base.h"
+
+/* Since Linux 6.3; older headers lack it and older kernels answer EINVAL. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define CONTEXT_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+#define RESULT_SEALS  (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+
+/* A sealable memfd that can't be executed, where the kernel knows how. */
+static int open_memfd(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd;
+}
+
+/* Writes at most `n_parts` (<= IOV_MAX) parts, of which the first `skip` bytes
+ * are written already. Returns what writev(2) does. */
+static ssize_t write_some(int fd, const struct iovec *parts, size_t n_parts, size_t skip)
+{
+	if (skip == 0)
+		return writev(fd, parts, (int)n_parts);
+	return write(fd, (const char *)parts[0].iov_base + skip, parts[0].iov_len - skip);
+}
+
+static int write_parts(int fd, const struct iovec *parts, size_t n_parts, struct bh_error *err)
+{
+	size_t skip = 0; /* bytes of parts[0] that are written */
+
+	while (n_parts > 0) {
+		size_t n = n_parts < IOV_MAX ? n_parts : IOV_MAX;
+		ssize_t written = write_some(fd, parts, n, skip);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return bh_fail(err, errno, "write context");
+
+		skip += (size_t)written;
+		while (n_parts > 0 && skip >= parts[0].iov_len) {
+			skip -= parts[0].iov_len;
+			parts++;
+			n_parts--;
+		}
+	}
+	return 0;
+}
+
+int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
+                   struct bh_region *ret, struct bh_error *err)
+{
+	BH_CLEANUP(bh_region_done) struct bh_region made = BH_REGION_UNSET;
+
+	for (size_t i = 0; i < n_parts; i++)
+		if (__builtin_add_overflow(made.size, parts[i].iov_len, &made.size))
+			return bh_fail(err, EOVERFLOW, "add up the %zu parts of a context",
+			               n_parts);
+	if (made.size > max_bytes)
+		return bh_fail(err, E2BIG, "context of %zu bytes, at most %zu", made.size,
+		               max_bytes);
+
+	made.fd = open_memfd("bulkhead-context");
+	if (made.fd < 0)
+		return bh_fail(err, errno, "create context memfd");
+	int r = write_parts(made.fd, parts, n_parts, err);
+	if (r < 0)
+		return r;
+	if (lseek(made.fd, 0, SEEK_SET) < 0)
+		return bh_fail(err, errno, "rewind context memfd");
+	if (fcntl(made.fd, F_ADD_SEALS, CONTEXT_SEALS) < 0)
+		return bh_fail(err, errno, "seal context memfd");
+
+	*ret = BH_TAKE(made, BH_REGION_UNSET);
+	return 0;
+}
+
+int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_error *err)
+{
+	BH_CLEANUP(bh_region_done) struct bh_region made = BH_REGION_UNSET;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (capacity == 0)
+		return bh_fail(err, EINVAL, "result region of 0 bytes");
+	if (capacity > SSIZE_MAX - page)
+		return bh_fail(err, EOVERFLOW, "result region of %zu bytes", capacity);
+	made.size = (capacity + page - 1) / page * page;
+
+	made.fd = open_memfd("bulkhead-results");
+	if (made.fd < 0)
+		return bh_fail(err, errno, "create result memfd");
+	if (ftruncate(made.fd, (off_t)made.size) < 0)
+		return bh_fail(err, errno, "size result memfd to %zu bytes", made.size);
+	if (fcntl(made.fd, F_ADD_SEALS, RESULT_SEALS) < 0)
+		return bh_fail(err, errno, "seal result memfd");
+
+	*ret = BH_TAKE(made, BH_REGION_UNSET);
+	return 0;
+}
+
+int bh_region_copy_committed(const struct bh_region *region, uint8_t **ret, size_t *ret_size,
+                             struct bh_error *err)
+{
+	BH_CLEANUP(bh_free_done) uint8_t *copy = NULL;
+
+	off_t offset = lseek(region->fd, 0, SEEK_CUR);
+	if (offset < 0)
+		return bh_fail(err, errno, "read offset of result memfd");
+	size_t size = (uint64_t)offset < region->size ? (size_t)offset : region->size;
+
+	if (size > 0) {
+		copy = malloc(size);
+		if (!copy)
+			return bh_fail(err, ENOMEM, "copy %zu result bytes", size);
+	}
+	for (size_t done = 0; done < size;) {
+		ssize_t n = pread(region->fd, copy + done, size - done, (off_t)done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return bh_fail(err, errno, "read results");
+		if (n == 0)
+			return bh_fail_plain(err, EIO, "read results: end at %zu of %zu bytes",
+			                     done, size);
+		done += (size_t)n;
+	}
+
+	*ret = BH_TAKE(copy, NULL);
+	*ret_size = size;
+	return 0;
+}
+
+void bh_region_done(struct bh_region *region)
+{
+	bh_fd_done(&region->fd);
+	region->size = 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BH_IPC_WIRE_REGION_H
+#define BH_IPC_WIRE_REGION_H
+
+/* region.h: memory that a supervisor and a handler share, as memfds.
+ *
+ * A context region is written once and sealed: readable, never writable again.
+ * A result region has a fixed capacity, which the handler fills; it is parsed
+ * only from a private copy, made when no process can write to it any more.
+ * Source: docs/handler-abi.md, "fd 3" and "fd 4"; memfd_create(2); fcntl(2),
+ * F_ADD_SEALS. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bulkhead/error.h"
+
+struct iovec;
+
+struct bh_region {
+	int fd;      /* owned, close-on-exec; -1 while unset */
+	size_t size; /* bytes: length of a context, capacity of a result region */
+};
+#define BH_REGION_UNSET ((struct bh_region){ .fd = -1 })
+
+/* Copies `parts`, in order, into a new memfd of at most `max_bytes`, sealed
+ * against write, grow, shrink and further seals, and not executable where the
+ * kernel can (6.3 and newer). `parts` stay the caller's; `*ret` owns the
+ * descriptor on success and is not touched on failure.
+ * Errors: -EOVERFLOW when the lengths don't add up, -E2BIG past `max_bytes`,
+ * else the failing call's -errno; `err` (optional) names the step. */
+BH_MUST_CHECK
+int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
+                   struct bh_region *ret, struct bh_error *err);
+
+/* A new memfd of `capacity` bytes, rounded up to whole pages, sealed against
+ * grow, shrink and further seals. A write that reaches the end of it stops
+ * there, so that a full region has its offset at exactly `ret->size`: kernels
+ * stop at the last page boundary inside, which is why the capacity is a
+ * multiple of the page size. -EINVAL for a capacity of 0. */
+BH_MUST_CHECK
+int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_error *err);
+
+/* Copies what was committed: the bytes up to the descriptor's offset and no
+ * further than the capacity. Call it once no process can write any more. `*ret`
+ * is malloc'ed and the caller's (NULL where nothing was committed). */
+BH_MUST_CHECK
+int bh_region_copy_committed(const struct bh_region *region, uint8_t **ret, size_t *ret_size,
+                             struct bh_error *err);
+
+/* Closes and resets. A no-op on BH_REGION_UNSET, so twice is safe. */
+void bh_region_done(struct bh_region *region);
+
+#endif

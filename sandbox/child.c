@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything here runs in borrowed memory (see child.h): raw system calls only,
+ * nothing is allocated, nothing is freed, nothing returns. */
+#include "sandbox/child.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "ipc/wire/base.h"
+#include "ipc/wire/message.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/rawcall.h"
+
+#define STACK_SIZE ((size_t)64 << 10)
+#define GUARD_SIZE ((size_t)64 << 10) /* a multiple of every page size */
+
+const char *bh_child_step_name(enum bh_child_step step)
+{
+	static const char *const names[] = {
+		[BH_STEP_NONE] = "",
+		[BH_STEP_REAPER] = "pid-namespace",
+		[BH_STEP_CLONE] = "clone",
+		[BH_STEP_SESSION] = "session",
+		[BH_STEP_PROC] = "proc",
+		[BH_STEP_IDS] = "ids",
+		[BH_STEP_USER_NAMESPACE] = "user-namespace",
+		[BH_STEP_RLIMITS] = "rlimits",
+		[BH_STEP_CAPABILITIES] = "capabilities",
+		[BH_STEP_NO_NEW_PRIVS] = "no-new-privs",
+		[BH_STEP_SECCOMP] = "seccomp",
+		[BH_STEP_DESCRIPTORS] = "descriptors",
+		[BH_STEP_SIGNALS] = "signals",
+		[BH_STEP_EXEC] = "exec",
+	};
+
+	return (size_t)step < BH_COUNT_OF(names) ? names[step] : "unknown";
+}
+
+static _Noreturn void leave(void)
+{
+	for (;;)
+		bh_raw1(SYS_exit_group, 0);
+}
+
+/* Ends the child with the step that failed, unless it didn't. */
+static void check(struct bh_slot *slot, enum bh_child_step step, long result)
+{
+	if (result >= 0)
+		return;
+	slot->failed_step = step;
+	slot->failed_code = (int)-result;
+	leave();
+}
+
+/* ---- the handler, before its exec ---- */
+
+/* A /proc of the batch's own PID namespace, in a mount namespace of its own. */
+static long mount_proc(void)
+{
+	long r = bh_raw1(SYS_unshare, CLONE_NEWNS);
+
+	if (r < 0)
+		return r;
+	return bh_raw5(SYS_mount, "proc", "/proc", "proc",
+	               MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "subset=pid");
+}
+
+/* The launcher's securebits keep the capabilities over this. */
+static long become(uid_t id)
+{
+	long r = bh_raw2(SYS_setgroups, 0, NULL);
+
+	if (r >= 0)
+		r = bh_raw3(SYS_setresgid, id, id, id);
+	if (r >= 0)
+		r = bh_raw3(SYS_setresuid, id, id, id);
+	return r;
+}
+
+static long set_rlimits(const struct bh_rlimits *rlimits)
+{
+	for (size_t i = 0; i < rlimits->n_rows; i++) {
+		long r = bh_raw4(SYS_prlimit64, 0, rlimits->rows[i].resource,
+		                 &rlimits->rows[i].value, NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void nothing(void *unused)
+{
+	(void)unused;
+	leave();
+}
+
+/* With a limit of two, a second process can be cloned only where processes of
+ * other namespaces don't count: the user has more than two by now. */
+static bool processes_count_by_namespace(char *stack_top)
+{
+	struct rlimit two = { .rlim_cur = 2, .rlim_max = 2 };
+
+	if (bh_raw4(SYS_prlimit64, 0, RLIMIT_NPROC, &two, NULL) < 0)
+		return false;
+	long pid = bh_raw_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack_top, NULL, nothing, NULL);
+	if (pid < 0)
+		return false;
+	bh_raw4(SYS_wait4, pid, NULL, __WALL, NULL);
+	return true;
+}
+
+static void enter_sandbox(struct bh_slot *slot)
+{
+	const struct bh_child_plan *plan = slot->plan;
+
+	check(slot, BH_STEP_PROC, mount_proc());
+	if (plan->drop_ids)
+		check(slot, BH_STEP_IDS, become(plan->first_id + slot->id));
+	check(slot, BH_STEP_USER_NAMESPACE, bh_raw1(SYS_unshare, CLONE_NEWUSER));
+	check(slot, BH_STEP_RLIMITS, set_rlimits(&plan->rlimits));
+	if (slot->trial) /* on the lower half of the handler's own stack */
+		slot->counts_processes = processes_count_by_namespace(
+			slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
+	check(slot, BH_STEP_CAPABILITIES, bh_capabilities_drop());
+	check(slot, BH_STEP_NO_NEW_PRIVS, bh_raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	int listener = bh_filter_load(&plan->filter);
+	check(slot, BH_STEP_SECCOMP, listener);
+	slot->listener = listener; /* in the table shared with reaper and launcher */
+}
+
+/* Leaves exactly descriptors 0 to 4, and the executable at 5 until the exec. The
+ * table was shared so far; all of the launcher's descriptors are above 4 but
+ * its own five. */
+static long arrange_descriptors(const struct bh_slot *slot)
+{
+	const int wanted[][2] = {
+		{ slot->out, 1 }, { slot->err, 2 }, { slot->context, 3 }, { slot->results, 4 }
+	};
+	unsigned int first_closed = 5;
+
+	long r = bh_raw3(SYS_close_range, ~0u - 1, ~0u, CLOSE_RANGE_UNSHARE);
+	/* opened anew: a shared description would carry flags between batches */
+	long null = r < 0 ? r : bh_raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	if (null < 0)
+		return null;
+	r = bh_raw3(SYS_dup3, null, 0, 0);
+	for (size_t i = 0; r >= 0 && i < BH_COUNT_OF(wanted); i++)
+		r = bh_raw3(SYS_dup3, wanted[i][0], wanted[i][1], 0);
+	if (r >= 0 && slot->plan->executable >= 0) {
+		first_closed = 6;
+		if (slot->plan->executable != 5)
+			r = bh_raw3(SYS_dup3, slot->plan->executable, 5, O_CLOEXEC);
+	}
+	return r < 0 ? r : bh_raw3(SYS_close_range, first_closed, ~0u, 0);
+}
+
+static long execute(const struct bh_child_plan *plan)
+{
+	if (plan->executable >= 0)
+		return bh_raw5(SYS_execveat, 5, "", plan->argv, plan->envp, AT_EMPTY_PATH);
+	return bh_raw3(SYS_execve, plan->script, plan->argv, plan->envp);
+}
+
+static void handler_main(void *arg)
+{
+	struct bh_slot *slot = arg;
+	uint64_t no_signals = 0;
+
+	check(slot, BH_STEP_SESSION, bh_raw0(SYS_setsid));
+	if (slot->plan->sandboxed) {
+		enter_sandbox(slot);
+	} else {
+		check(slot, BH_STEP_SESSION, bh_raw2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL));
+		check(slot, BH_STEP_RLIMITS, set_rlimits(&slot->plan->rlimits));
+	}
+	check(slot, BH_STEP_DESCRIPTORS, arrange_descriptors(slot));
+	check(slot, BH_STEP_SIGNALS,
+	      bh_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)));
+	if (!slot->trial)
+		check(slot, BH_STEP_EXEC, execute(slot->plan));
+	leave();
+}
+
+/* ---- the reaper ---- */
+
+/* Tells the supervisor that the handler was executed, and gives it the listener. */
+static void say_started(struct bh_slot *slot)
+{
+	struct bh_message message = { .type = BH_MESSAGE_STARTED, .id = slot->id };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET,
+		                  .cmsg_type = SCM_RIGHTS,
+		                  .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec part = { .iov_base = &message, .iov_len = sizeof(message) };
+	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (slot->listener >= 0) {
+		memcpy(CMSG_DATA(&control.header), &slot->listener, sizeof(int));
+		header.msg_control = control.bytes;
+		header.msg_controllen = sizeof(control.bytes);
+	}
+	/* a supervisor that is gone is noticed by the launcher */
+	while (bh_raw3(SYS_sendmsg, slot->plan->socket, &header, MSG_NOSIGNAL) == -EINTR)
+		;
+}
+
+/* Waits until the handler has ended; orphans of the batch are reaped on the way. */
+static void await_handler(struct bh_slot *slot)
+{
+	int status;
+
+	for (;;) {
+		long pid = bh_raw4(SYS_wait4, -1, &status, __WALL, NULL);
+		if (pid == slot->handler)
+			break;
+		if (pid < 0 && pid != -EINTR)
+			leave(); /* can't be: the handler is ours until it was waited for */
+	}
+	slot->wait_status = status;
+	slot->ended = true;
+}
+
+/* Without a PID namespace: kills what the handler left behind. Orphans come to
+ * the reaper, which is their subreaper. */
+static void kill_children(void)
+{
+	char list[4096];
+
+	for (;;) {
+		long fd = bh_raw4(SYS_openat, AT_FDCWD, "/proc/thread-self/children",
+		                  O_RDONLY | O_CLOEXEC, 0);
+		if (fd < 0)
+			return;
+		long n = bh_raw3(SYS_read, fd, list, sizeof(list));
+		bh_raw1(SYS_close, fd);
+		long pid = 0;
+		for (long i = 0; i < n; i++) {
+			if (list[i] >= '0' && list[i] <= '9') {
+				pid = pid * 10 + (list[i] - '0');
+				continue;
+			}
+			if (pid > 0)
+				bh_raw2(SYS_kill, pid, SIGKILL);
+			pid = 0;
+		}
+		if (bh_raw4(SYS_wait4, -1, NULL, __WALL, NULL) == -ECHILD)
+			return;
+	}
+}
+
+static void reaper_main(void *arg)
+{
+	struct bh_slot *slot = arg;
+	bool sandboxed = slot->plan->sandboxed;
+
+	if (!sandboxed) {
+		check(slot, BH_STEP_REAPER, bh_raw2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL));
+		check(slot, BH_STEP_REAPER, bh_raw2(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1));
+	}
+	long pid = bh_raw_clone(CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD,
+	                        slot->stacks + 2 * (GUARD_SIZE + STACK_SIZE), &slot->handler_pidfd,
+	                        handler_main, slot);
+	check(slot, BH_STEP_CLONE, pid);
+	slot->handler = (pid_t)pid;
+
+	/* the handler was executed or has ended: CLONE_VFORK */
+	if (slot->failed_step == BH_STEP_NONE && !slot->trial)
+		say_started(slot);
+	if (slot->listener >= 0)
+		bh_raw1(SYS_close, slot->listener);
+	await_handler(slot);
+	if (!sandboxed)
+		kill_children();
+	bh_raw2(SYS_getrusage, RUSAGE_CHILDREN, &slot->usage);
+	leave();
+}
+
+/* ---- the launcher's side ---- */
+
+int bh_slot_allocate(struct bh_slot *slot, struct bh_error *err)
+{
+	char *stacks = mmap(NULL, 2 * (GUARD_SIZE + STACK_SIZE), PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (stacks == MAP_FAILED)
+		return bh_fail(err, errno, "stacks of a batch");
+	if (mprotect(stacks, GUARD_SIZE, PROT_NONE) < 0 ||
+	    mprotect(stacks + GUARD_SIZE + STACK_SIZE, GUARD_SIZE, PROT_NONE) < 0) {
+		int code = errno;
+		munmap(stacks, 2 * (GUARD_SIZE + STACK_SIZE));
+		return bh_fail(err, code, "guard the stacks of a batch");
+	}
+	slot->stacks = stacks;
+	return 0;
+}
+
+int bh_slot_start(struct bh_slot *slot, struct bh_error *err)
+{
+	unsigned long flags = CLONE_VM | CLONE_FILES | SIGCHLD;
+
+	if (slot->plan->sandboxed)
+		flags |= CLONE_NEWPID;
+	slot->failed_step = BH_STEP_NONE;
+	slot->failed_code = 0;
+	slot->listener = -1;
+	slot->handler_pidfd = -1;
+	slot->handler = 0;
+	slot->ended = false;
+	slot->usage = (struct rusage){ .ru_maxrss = 0 };
+
+	long pid = bh_raw_clone(flags, slot->stacks + GUARD_SIZE + STACK_SIZE, NULL, reaper_main,
+	                        slot);
+	if (pid < 0)
+		return bh_fail(err, (int)-pid, "clone a reaper");
+	slot->reaper = (pid_t)pid;
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ipc/wire/base.h"
+#include "sandbox/client.h"
+
+#define X32_BIT 0x40000000
+
+/* The ABI that a call came by: its name, and its number for libseccomp. */
+static const char *abi_name(const struct seccomp_data *data, uint32_t *ret_arch)
+{
+	static const struct {
+		uint32_t audit, library;
+		const char *name;
+	} rows[] = { { AUDIT_ARCH_X86_64, SCMP_ARCH_X86_64, "x86_64" },
+		     { AUDIT_ARCH_I386, SCMP_ARCH_X86, "i386" },
+		     { AUDIT_ARCH_AARCH64, SCMP_ARCH_AARCH64, "aarch64" },
+		     { AUDIT_ARCH_ARM, SCMP_ARCH_ARM, "arm" } };
+
+	*ret_arch = SCMP_ARCH_NATIVE;
+	if (data->arch == AUDIT_ARCH_X86_64 && (data->nr & X32_BIT)) {
+		*ret_arch = SCMP_ARCH_X32;
+		return "x32";
+	}
+	for (size_t i = 0; i < BH_COUNT_OF(rows); i++)
+		if (rows[i].audit == data->arch) {
+			*ret_arch = rows[i].library;
+			return rows[i].name;
+		}
+	return "unknown";
+}
+
+static void describe_call(const struct seccomp_data *data, struct bh_syscall *ret)
+{
+	uint32_t arch;
+
+	*ret = (struct bh_syscall){ .number = data->nr, .instruction = data->instruction_pointer };
+	snprintf(ret->abi, sizeof(ret->abi), "%s", abi_name(data, &arch));
+	char *name = seccomp_syscall_resolve_num_arch(arch, data->nr);
+	snprintf(ret->name, sizeof(ret->name), "%s", name ? name : "unknown");
+	free(name);
+	for (size_t i = 0; i < BH_COUNT_OF(ret->args); i++)
+		ret->args[i] = data->args[i];
+}
+
+/* Room as the kernel wants it, which may be more than our headers know. */
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+static int notification_sizes(struct seccomp_notif_sizes *ret, struct bh_error *err)
+{
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, ret) < 0)
+		return bh_fail(err, errno, "sizes of seccomp notifications");
+	return 0;
+}
+
+/* Receiving blocks where nothing waits, and on older kernels for ever. */
+static int wait_state(int listener, struct bh_error *err)
+{
+	struct pollfd polled = { .fd = listener, .events = POLLIN };
+
+	int r = poll(&polled, 1, 0);
+	if (r < 0)
+		return errno == EINTR ? -EAGAIN : bh_fail(err, errno, "poll a seccomp listener");
+	if (polled.revents & POLLIN)
+		return 0;
+	return polled.revents & POLLHUP ? -ENOENT : -EAGAIN;
+}
+
+int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cookie,
+                        struct bh_error *err)
+{
+	struct seccomp_notif_sizes sizes;
+
+	int r = wait_state(listener, err);
+	if (r == 0)
+		r = notification_sizes(&sizes, err);
+	if (r < 0)
+		return r;
+	/* the kernel insists on zeroes: seccomp_unotify(2) */
+	BH_CLEANUP(bh_free_done) struct seccomp_notif *notification =
+		calloc(1, larger(sizes.seccomp_notif, sizeof(*notification)));
+	if (!notification)
+		return bh_fail(err, ENOMEM, "seccomp notification");
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0) {
+		if (errno == ENOENT || errno == EINTR)
+			return 0;
+		return bh_fail(err, errno, "receive a seccomp notification");
+	}
+	describe_call(&notification->data, ret);
+	*ret_cookie = notification->id;
+	return 1;
+}
+
+int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error *err)
+{
+	struct seccomp_notif_sizes sizes;
+
+	int r = notification_sizes(&sizes, err);
+	if (r < 0)
+		return r;
+	BH_CLEANUP(bh_free_done) struct seccomp_notif_resp *response =
+		calloc(1, larger(sizes.seccomp_notif_resp, sizeof(*response)));
+	if (!response)
+		return bh_fail(err, ENOMEM, "answer to a seccomp notification");
+	response->id = cookie;
+	response->error = -code;
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) < 0 && errno != ENOENT)
+		return bh_fail(err, errno, "answer a seccomp notification");
+	return 0;
+}
+
+bool bh_syscall_makes_process(const struct bh_syscall *call)
+{
+	const uint64_t not_a_process = CLONE_THREAD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+	                               CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+	if (strcmp(call->name, "fork") == 0 || strcmp(call->name, "vfork") == 0)
+		return strcmp(call->abi, "x86_64") == 0;
+	return strcmp(call->name, "clone") == 0 && (call->args[0] & not_a_process) == 0 &&
+	       (strcmp(call->abi, "x86_64") == 0 || strcmp(call->abi, "aarch64") == 0);
+}

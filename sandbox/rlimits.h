@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BH_SANDBOX_RLIMITS_H
+#define BH_SANDBOX_RLIMITS_H
+
+/* rlimits.h: the resource limits of a handler's processes, worked out once.
+ * Source: getrlimit(2). */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+
+#include "bulkhead/limits.h"
+
+struct bh_rlimit_row {
+	int resource; /* RLIMIT_… */
+	struct rlimit value;
+};
+
+#define BH_RLIMIT_ROWS 13
+
+struct bh_rlimits {
+	struct bh_rlimit_row rows[BH_RLIMIT_ROWS];
+	size_t n_rows;
+};
+
+/* Turns limits into rows for setrlimit(2), none above what this process may
+ * give. `count_processes`: RLIMIT_NPROC counts the processes of one batch only,
+ * which is so in a user namespace of its own since Linux 5.14. */
+void bh_rlimits_plan(const struct bh_limits *limits, bool count_processes, struct bh_rlimits *ret);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/root.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/mount.h>
+
+#include "ipc/wire/base.h"
+
+/* Where the new root is put together: a directory that every system has. Paths
+ * below are relative to it, which is the working directory while building. */
+#define BUILD_DIR "/tmp"
+
+static int make_dir(const char *path, struct bh_error *err)
+{
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return bh_fail(err, errno, "make directory %s in the new root", path);
+	return 0;
+}
+
+static int make_link(const char *target, const char *path, struct bh_error *err)
+{
+	if (symlink(target, path) < 0)
+		return bh_fail(err, errno, "make link %s in the new root", path);
+	return 0;
+}
+
+static int make_file(const char *path, const char *text, struct bh_error *err)
+{
+	BH_CLEANUP(bh_fd_done) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	size_t size = strlen(text);
+
+	if (fd < 0)
+		return bh_fail(err, errno, "make file %s in the new root", path);
+	if (write(fd, text, size) != (ssize_t)size)
+		return bh_fail(err, EIO, "write file %s in the new root", path);
+	return 0;
+}
+
+/* Copies all of `from` into a new file. */
+static int copy_fd(int from, const char *path, mode_t mode, struct bh_error *err)
+{
+	BH_CLEANUP(bh_fd_done) int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	off_t offset = 0;
+	ssize_t n;
+
+	if (to < 0)
+		return bh_fail(err, errno, "make file %s in the new root", path);
+	do
+		n = sendfile(to, from, &offset, (size_t)1 << 30);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		return bh_fail(err, errno, "copy to %s in the new root", path);
+	if (fchmod(to, mode) < 0)
+		return bh_fail(err, errno, "set the mode of %s in the new root", path);
+	return 0;
+}
+
+/* ---- read-only binds ---- */
+
+/* The flags that a mount has already and, in a user namespace, must keep. */
+static unsigned long kept_flags(const char *path)
+{
+	static const struct {
+		unsigned long from, to;
+	} rows[] = { { ST_NOSUID, MS_NOSUID },
+		     { ST_NODEV, MS_NODEV },
+		     { ST_NOEXEC, MS_NOEXEC },
+		     { ST_NOATIME, MS_NOATIME },
+		     { ST_NODIRATIME, MS_NODIRATIME },
+		     { ST_RELATIME, MS_RELATIME } };
+	struct statvfs info;
+	unsigned long flags = 0;
+
+	if (statvfs(path, &info) < 0)
+		return 0;
+	for (size_t i = 0; i < BH_COUNT_OF(rows); i++)
+		if (info.f_flag & rows[i].from)
+			flags |= rows[i].to;
+	return flags;
+}
+
+/* Before Linux 5.12: one mount after another, as the mount table lists them. */
+static int protect_each(const char *path, struct bh_error *err)
+{
+	char whole[PATH_MAX];
+	struct mntent entry;
+	char line[3 * PATH_MAX];
+
+	if (!realpath(path, whole))
+		return bh_fail(err, errno, "resolve %s in the new root", path);
+	size_t length = strlen(whole);
+	FILE *table = setmntent("/proc/self/mounts", "re");
+	if (!table)
+		return bh_fail(err, errno, "read the mount table");
+	int r = 0;
+	while (r == 0 && getmntent_r(table, &entry, line, sizeof(line))) {
+		const char *at = entry.mnt_dir;
+		if (strncmp(at, whole, length) != 0 || (at[length] != '/' && at[length] != '\0'))
+			continue;
+		unsigned long flags = kept_flags(at) | MS_NOSUID | MS_NODEV;
+		if (mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0)
+			r = bh_fail(err, errno, "make %s read-only", at);
+	}
+	endmntent(table);
+	return r;
+}
+
+/* Makes the mount at `path` and all below it read-only, without set-user-id
+ * programs and devices. */
+static int protect(const char *path, struct bh_error *err)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+		                               MOUNT_ATTR_NODEV };
+
+	if (syscall(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &attr, sizeof(attr)) == 0)
+		return 0;
+	if (errno != ENOSYS)
+		return bh_fail(err, errno, "make %s read-only in the new root", path);
+	return protect_each(path, err);
+}
+
+static int bind_dir(const char *from, const char *path, struct bh_error *err)
+{
+	int r = make_dir(path, err);
+
+	if (r < 0)
+		return r;
+	if (mount(from, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return bh_fail(err, errno, "bind %s into the new root", from);
+	return protect(path, err);
+}
+
+/* ---- the parts ---- */
+
+/* /bin and the like: a link on systems with a merged /usr, else a directory. */
+static int add_programs(struct bh_error *err)
+{
+	static const char *const names[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
+	char host[16], target[PATH_MAX];
+
+	int r = bind_dir("/usr", "usr", err);
+	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(names); i++) {
+		snprintf(host, sizeof(host), "/%s", names[i]);
+		ssize_t n = readlink(host, target, sizeof(target) - 1);
+		if (n >= 0) {
+			target[n] = '\0';
+			r = make_link(target, names[i], err);
+		} else if (access(host, F_OK) == 0) {
+			r = bind_dir(host, names[i], err);
+		}
+	}
+	return r;
+}
+
+/* Copies a file of the host's /etc, or the link that it is; none is no error. */
+static int add_host_file(const char *host, const char *path, struct bh_error *err)
+{
+	char target[PATH_MAX];
+
+	ssize_t n = readlink(host, target, sizeof(target) - 1);
+	if (n >= 0) {
+		target[n] = '\0';
+		return make_link(target, path, err);
+	}
+	BH_CLEANUP(bh_fd_done) int fd = open(host, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	return copy_fd(fd, path, 0644, err);
+}
+
+static int add_etc(struct bh_error *err)
+{
+	int r = make_dir("etc", err);
+
+	if (r == 0)
+		r = make_file("etc/passwd",
+		              "root:x:0:0:root:/:/usr/sbin/nologin\n"
+		              "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n",
+		              err);
+	if (r == 0)
+		r = make_file("etc/group", "root:x:0:\nnogroup:x:65534:\n", err);
+	if (r == 0)
+		r = make_file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n",
+		              err);
+	if (r == 0)
+		r = add_host_file("/etc/ld.so.cache", "etc/ld.so.cache", err);
+	if (r == 0)
+		r = add_host_file("/etc/localtime", "etc/localtime", err);
+	if (r == 0 && access("/etc/alternatives", F_OK) == 0)
+		r = bind_dir("/etc/alternatives", "etc/alternatives", err);
+	return r;
+}
+
+static int add_device(const char *name, struct bh_error *err)
+{
+	char host[32], path[32];
+
+	snprintf(host, sizeof(host), "/dev/%s", name);
+	snprintf(path, sizeof(path), "dev/%s", name);
+	int r = make_file(path, "", err);
+	if (r < 0)
+		return r;
+	if (mount(host, path, NULL, MS_BIND, NULL) < 0)
+		return bh_fail(err, errno, "bind %s into the new root", host);
+	return 0;
+}
+
+static int add_dev(struct bh_error *err)
+{
+	static const char *const devices[] = { "null", "zero", "full", "random", "urandom" };
+	static const char *const links[][2] = { { "/proc/self/fd", "dev/fd" },
+		                                { "/proc/self/fd/0", "dev/stdin" },
+		                                { "/proc/self/fd/1", "dev/stdout" },
+		                                { "/proc/self/fd/2", "dev/stderr" } };
+
+	int r = make_dir("dev", err);
+	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(devices); i++)
+		r = add_device(devices[i], err);
+	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(links); i++)
+		r = make_link(links[i][0], links[i][1], err);
+	return r;
+}
+
+static int add_handler(int fd, const char *name, struct bh_error *err)
+{
+	char path[sizeof(BH_ROOT_HANDLER_DIR) + NAME_MAX + 1];
+
+	int r = make_dir(BH_ROOT_HANDLER_DIR + 1, err);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", BH_ROOT_HANDLER_DIR + 1, name);
+	return copy_fd(fd, path, 0555, err);
+}
+
+/* A /proc must be mounted already where handlers mount theirs: the kernel lets a
+ * user namespace have one only where one is in full view. */
+static int add_proc(struct bh_error *err)
+{
+	int r = make_dir("proc", err);
+
+	if (r < 0)
+		return r;
+	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return bh_fail(err, errno, "mount /proc in the new root");
+	return 0;
+}
+
+static int switch_root(struct bh_error *err)
+{
+	if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) <
+	    0)
+		return bh_fail(err, errno, "make the new root read-only");
+	/* the old root ends up on top of the new one, and is taken off */
+	if (syscall(SYS_pivot_root, ".", ".") < 0)
+		return bh_fail(err, errno, "switch to the new root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return bh_fail(err, errno, "take the old root off");
+	if (chdir("/") < 0)
+		return bh_fail(err, errno, "enter the new root");
+	return 0;
+}
+
+int bh_root_enter(int handler_fd, const char *handler_name, struct bh_error *err)
+{
+	if (mount("tmpfs", BUILD_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
+		return bh_fail(err, errno, "mount a tmpfs for the new root");
+	if (chdir(BUILD_DIR) < 0)
+		return bh_fail(err, errno, "enter the tmpfs for the new root");
+
+	int r = add_programs(err);
+	if (r == 0)
+		r = add_etc(err);
+	if (r == 0)
+		r = add_dev(err);
+	if (r == 0)
+		r = add_handler(handler_fd, handler_name, err);
+	if (r == 0)
+		r = add_proc(err);
+	if (r == 0)
+		r = make_dir("tmp", err);
+	return r < 0 ? r : switch_root(err);
+}

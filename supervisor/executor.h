@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BH_SUPERVISOR_EXECUTOR_H
+#define BH_SUPERVISOR_EXECUTOR_H
+
+/* executor.h: what the blocking forms need of an executor beyond its public face. */
+
+#include <stddef.h>
+
+struct bh_executor;
+
+/* Kills everything that runs, releases every lease and forgets every batch; none
+ * of them gets a result. The executor can go on: the next batch starts a new
+ * launcher. Not from inside a callback. */
+void bh_executor_abandon(struct bh_executor *executor);
+
+/* Batches at a time. */
+size_t bh_executor_jobs(const struct bh_executor *executor);
+
+/* The index that the next submission gets. */
+size_t bh_executor_next_index(const struct bh_executor *executor);
+
+#endif

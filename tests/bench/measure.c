@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/bench/measure.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ipc/wire/base.h"
+
+uint64_t measure_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+static double median(const double *values, size_t n)
+{
+	double sorted[MEASURE_MAX_ROUNDS];
+
+	memcpy(sorted, values, n * sizeof(*values));
+	qsort(sorted, n, sizeof(*sorted), compare);
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+void measure_add(const double *floors, const double *works, size_t rounds,
+                 struct bench_figure figure, struct bench_report *report)
+{
+	double ratios[MEASURE_MAX_ROUNDS];
+
+	assert(rounds > 0 && rounds <= MEASURE_MAX_ROUNDS);
+	assert(report->n_figures < BENCH_MAX_FIGURES);
+	figure.rounds = rounds;
+	for (size_t i = 0; i < rounds; i++) {
+		ratios[i] = works[i] / floors[i];
+		if (i == 0 || ratios[i] < figure.lowest)
+			figure.lowest = ratios[i];
+		if (i == 0 || ratios[i] > figure.highest)
+			figure.highest = ratios[i];
+	}
+	figure.floor = median(floors, rounds);
+	figure.measured = median(works, rounds);
+	figure.ratio = median(ratios, rounds);
+	report->figures[report->n_figures++] = figure;
+}
+
+static double scaled(enum scale scale, uint64_t ns, size_t times, double amount)
+{
+	double ns_each = (double)(ns ? ns : 1) / (double)times;
+
+	switch (scale) {
+	case SCALE_US:
+		return ns_each / 1e3;
+	case SCALE_US_PER:
+		return ns_each / 1e3 / amount;
+	case SCALE_MIB_PER_S:
+		return amount / (1 << 20) / (ns_each / 1e9);
+	case SCALE_PER_S:
+		return amount / (ns_each / 1e9);
+	}
+	return 0;
+}
+
+static const char *unit_of(enum scale scale)
+{
+	switch (scale) {
+	case SCALE_US:
+	case SCALE_US_PER:
+		return "us";
+	case SCALE_MIB_PER_S:
+		return "MiB/s";
+	case SCALE_PER_S:
+		return "1/s";
+	}
+	return "";
+}
+
+static int run_round(const struct schedule *schedule, const struct side *floor,
+                     const struct side *work, uint64_t *floor_ns, uint64_t *work_ns,
+                     struct bh_error *err)
+{
+	int r = 0;
+
+	*floor_ns = *work_ns = 0;
+	for (size_t i = 0; r == 0 && i < schedule->chunks; i++) {
+		r = floor->run(floor->userdata, schedule->floor_times, floor_ns, err);
+		if (r == 0)
+			r = work->run(work->userdata, schedule->work_times, work_ns, err);
+	}
+	return r;
+}
+
+int measure(const struct schedule *schedule, struct side floor, struct side work, enum scale scale,
+            double amount, struct bench_figure figure, struct bench_report *report,
+            struct bh_error *err)
+{
+	double floors[MEASURE_MAX_ROUNDS], works[MEASURE_MAX_ROUNDS];
+	uint64_t floor_ns = 0, work_ns = 0;
+
+	int r = floor.run(floor.userdata, 1, &floor_ns, err); /* to warm up */
+	if (r == 0)
+		r = work.run(work.userdata, 1, &work_ns, err);
+	for (size_t i = 0; r == 0 && i < schedule->rounds; i++) {
+		r = run_round(schedule, &floor, &work, &floor_ns, &work_ns, err);
+		floors[i] =
+		        scaled(scale, floor_ns, schedule->chunks * schedule->floor_times, amount);
+		works[i] = scaled(scale, work_ns, schedule->chunks * schedule->work_times, amount);
+	}
+	if (r < 0)
+		return r;
+	figure.unit = unit_of(scale);
+	measure_add(floors, works, schedule->rounds, figure, report);
+	return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is worked out before a child is cloned: limits, strings, the filter. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "ipc/wire/base.h"
+#include "sandbox/arguments.h"
+#include "sandbox/filter.h"
+#include "sandbox/rlimits.h"
+
+static const struct rlimit *row_of(const struct bh_rlimits *plan, int resource)
+{
+	for (size_t i = 0; i < plan->n_rows; i++)
+		if (plan->rows[i].resource == resource)
+			return &plan->rows[i].value;
+	return NULL;
+}
+
+START_TEST(limits_become_rows)
+{
+	struct bh_limits limits = BH_LIMITS_DEFAULT;
+	struct bh_rlimits plan;
+
+	limits.cpu_time_us = 1500000;
+	limits.file_size_bytes = 12345;
+	limits.memory_bytes = 1 << 20;
+	limits.max_procs = 3;
+	limits.max_threads = 4;
+	bh_rlimits_plan(&limits, true, &plan);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_CPU)->rlim_cur, 2);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_CPU)->rlim_max, 3);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_FSIZE)->rlim_max, 12345);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_DATA)->rlim_max, 1 << 20);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_NPROC)->rlim_max, 7);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_CORE)->rlim_max, 0);
+}
+END_TEST
+
+START_TEST(no_limit_is_no_limit)
+{
+	struct bh_limits limits = BH_LIMITS_DEFAULT;
+	struct bh_rlimits plan;
+	struct rlimit own;
+
+	limits.memory_bytes = BH_UNLIMITED;
+	limits.max_threads = BH_UNLIMITED;
+	bh_rlimits_plan(&limits, true, &plan);
+	ck_assert_ptr_null(row_of(&plan, RLIMIT_CPU));
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &own), 0);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_AS)->rlim_max, own.rlim_max);
+	bh_rlimits_plan(&limits, false, &plan);
+	ck_assert_ptr_null(row_of(&plan, RLIMIT_NPROC));
+}
+END_TEST
+
+START_TEST(no_row_asks_for_more_than_the_caller_has)
+{
+	struct bh_limits limits = BH_LIMITS_DEFAULT;
+	struct rlimit small = { 100, 100 };
+	struct bh_rlimits plan;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &small), 0);
+	bh_rlimits_plan(&limits, true, &plan);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_NOFILE)->rlim_cur, 100);
+	ck_assert_uint_eq(row_of(&plan, RLIMIT_NOFILE)->rlim_max, 100);
+}
+END_TEST
+
+START_TEST(strings_survive_the_way_to_the_launcher)
+{
+	static const char *const args[] = { "", "a b", "\xff\n", NULL };
+	static const char *const env[] = { "K=V", NULL };
+	BH_CLEANUP(bh_region_done) struct bh_region region = BH_REGION_UNSET;
+	struct bh_arguments got = BH_ARGUMENTS_UNSET;
+
+	ck_assert_int_eq(bh_arguments_pack("/x", "name", args, env, &region, NULL), 0);
+	ck_assert_int_eq(bh_arguments_unpack(region.fd, &got, NULL), 0);
+	ck_assert_str_eq(got.path, "/x");
+	ck_assert_str_eq(got.argv[0], "name");
+	for (size_t i = 0; args[i]; i++)
+		ck_assert_str_eq(got.argv[i + 1], args[i]);
+	ck_assert_ptr_null(got.argv[4]);
+	ck_assert_str_eq(got.envp[0], "K=V");
+	ck_assert_ptr_null(got.envp[1]);
+	bh_arguments_done(&got);
+}
+END_TEST
+
+static const struct {
+	const char *why;
+	uint64_t head[2];
+	size_t size; /* bytes given */
+	const char *strings;
+} refused[] = {
+	{ "nothing", { 0, 0 }, 0, "" },
+	{ "half a head", { 1, 0 }, 8, "" },
+	{ "no argument at all", { 0, 0 }, 18, "p\0" },
+	{ "fewer strings than said", { 2, 0 }, 20, "p\0a\0" },
+	{ "more strings than said", { 1, 0 }, 22, "p\0a\0b\0" },
+	{ "a string without its end", { 1, 0 }, 19, "p\0a" },
+	{ "a count past the bytes", { UINT64_MAX, 0 }, 20, "p\0a\0" },
+	{ "a count of variables past the bytes", { 1, UINT64_MAX / 2 }, 20, "p\0a\0" },
+};
+
+START_TEST(strings_of_a_wrong_shape_are_refused)
+{
+	BH_CLEANUP(bh_region_done) struct bh_region region = BH_REGION_UNSET;
+	struct bh_arguments got = BH_ARGUMENTS_UNSET;
+	char bytes[64] = { 0 };
+
+	memcpy(bytes, refused[_i].head, sizeof(refused[_i].head));
+	if (refused[_i].size > 16)
+		memcpy(bytes + 16, refused[_i].strings, refused[_i].size - 16);
+	struct iovec part = { bytes, refused[_i].size };
+	ck_assert_int_eq(bh_region_seal(&part, 1, sizeof(bytes), &region, NULL), 0);
+	int r = bh_arguments_unpack(region.fd, &got, NULL);
+	ck_assert_msg(r == -EPROTO, "%s: got %d", refused[_i].why, r);
+	ck_assert_ptr_null(got.memory);
+}
+END_TEST
+
+START_TEST(the_profile_compiles_with_and_without_forks)
+{
+	struct bh_error err = BH_ERROR_UNSET;
+
+	for (int forks = 0; forks < 2; forks++) {
+		struct bh_filter filter = BH_FILTER_UNSET;
+		int r = bh_filter_compile(&bh_profile_compute, forks, &filter, &err);
+		ck_assert_msg(r == 0, "%s", err.text);
+		ck_assert_uint_gt(filter.program.len, 100);
+		bh_filter_done(&filter);
+	}
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("plan");
+	TCase *c = tcase_create("plan");
+
+	tcase_add_test(c, limits_become_rows);
+	tcase_add_test(c, no_limit_is_no_limit);
+	tcase_add_test(c, no_row_asks_for_more_than_the_caller_has);
+	tcase_add_test(c, strings_survive_the_way_to_the_launcher);
+	tcase_add_loop_test(c, strings_of_a_wrong_shape_are_refused, 0, (int)BH_COUNT_OF(refused));
+	tcase_add_test(c, the_profile_compiles_with_and_without_forks);
+	suite_add_tcase(s, c);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(suite());
+
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
