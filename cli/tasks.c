@@ -61,7 +61,7 @@ int bh_task_read(struct bh_task_reader *reader, const struct bh_node *node, stru
 	if (r == BH_STATUS_OK)
 		r = bh_node_read_text(node, "description", false, &task.description,
 		                      reader->complaint);
-	if (r == BH_STATUS_OK && task.description[0] != '\0')
+	if (r == BH_STATUS_OK)
 		r = keep(reader, &task.description);
 	if (r == BH_STATUS_OK)
 		r = bh_node_read_int(node, "priority", false, INT64_MIN, &task.priority,

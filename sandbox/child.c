@@ -18,6 +18,7 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/message.h"
 #include "sandbox/capabilities.h"
+#include "sandbox/landlock.h"
 #include "sandbox/rawcall.h"
 
 #define STACK_SIZE ((size_t)64 << 10)
@@ -36,6 +37,7 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_RLIMITS] = "rlimits",
 		[BH_STEP_CAPABILITIES] = "capabilities",
 		[BH_STEP_NO_NEW_PRIVS] = "no-new-privs",
+		[BH_STEP_LANDLOCK] = "landlock",
 		[BH_STEP_SECCOMP] = "seccomp",
 		[BH_STEP_DESCRIPTORS] = "descriptors",
 		[BH_STEP_SIGNALS] = "signals",
@@ -129,9 +131,10 @@ static void enter_sandbox(struct bh_slot *slot)
 	check(slot, BH_STEP_RLIMITS, set_rlimits(&plan->rlimits));
 	if (slot->trial) /* on the lower half of the handler's own stack */
 		slot->counts_processes = processes_count_by_namespace(
-			slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
+		        slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
 	check(slot, BH_STEP_CAPABILITIES, bh_capabilities_drop());
 	check(slot, BH_STEP_NO_NEW_PRIVS, bh_raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(plan->landlock));
 	int listener = bh_filter_load(&plan->filter);
 	check(slot, BH_STEP_SECCOMP, listener);
 	slot->listener = listener; /* in the table shared with reaper and launcher */

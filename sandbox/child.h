@@ -36,6 +36,7 @@ enum bh_child_step {
 	BH_STEP_RLIMITS,
 	BH_STEP_CAPABILITIES,
 	BH_STEP_NO_NEW_PRIVS,
+	BH_STEP_LANDLOCK,
 	BH_STEP_SECCOMP,
 	BH_STEP_DESCRIPTORS,
 	BH_STEP_SIGNALS,
@@ -46,14 +47,15 @@ const char *bh_child_step_name(enum bh_child_step step);
 
 /* What is the same for all batches of a launcher. */
 struct bh_child_plan {
-	bool sandboxed;      /* namespaces, ids, capabilities and filter, not limits alone */
-	bool drop_ids;       /* to first_id + the slot's id: as root */
+	bool sandboxed; /* namespaces, ids, capabilities and filter, not limits alone */
+	bool drop_ids;  /* to first_id + the slot's id: as root */
 	uid_t first_id;
 	struct bh_rlimits rlimits;
 	struct bh_filter filter;
-	int socket;          /* to the supervisor */
-	int executable;      /* descriptor of an ELF handler; -1 for a script */
-	const char *script;  /* path of a script as its interpreter gets it */
+	int landlock;       /* rule set; -1 where the kernel has none */
+	int socket;         /* to the supervisor */
+	int executable;     /* descriptor of an ELF handler; -1 for a script */
+	const char *script; /* path of a script as its interpreter gets it */
 	char *const *argv;
 	char *const *envp;
 };
@@ -61,18 +63,18 @@ struct bh_child_plan {
 struct bh_slot {
 	const struct bh_child_plan *plan;
 	uint32_t id;
-	bool trial; /* everything but the exec */
-	char *stacks; /* owned by the launcher: see bh_slot_allocate */
+	bool trial;                     /* everything but the exec */
+	char *stacks;                   /* owned by the launcher: see bh_slot_allocate */
 	int context, results, out, err; /* owned by the launcher until the end */
-	pid_t reaper; /* 0 while nothing runs */
+	pid_t reaper;                   /* 0 while nothing runs */
 	/* written by the reaper and the handler, read after the reaper's end */
 	enum bh_child_step failed_step;
-	int failed_code; /* positive errno value */
-	int listener;    /* -1 where none */
-	int handler_pidfd; /* -1 until cloned; closed by the launcher at the end */
-	pid_t handler;   /* in the reaper's PID namespace */
+	int failed_code;       /* positive errno value */
+	int listener;          /* -1 where none */
+	int handler_pidfd;     /* -1 until cloned; closed by the launcher at the end */
+	pid_t handler;         /* in the reaper's PID namespace */
 	bool counts_processes; /* trial: RLIMIT_NPROC is counted by namespace */
-	bool ended;      /* the handler's end was seen: */
+	bool ended;            /* the handler's end was seen: */
 	int wait_status;
 	struct rusage usage; /* of the handler and all that the reaper waited for */
 };

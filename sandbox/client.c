@@ -20,9 +20,9 @@
  * leaves 1879048192 to 2147352575 unused (systemd, "Users, Groups, UIDs and
  * GIDs on systemd Systems"). Each launcher takes a range of its own by its
  * supervisor's pid. */
-#define FIRST_HANDLER_ID   1900000000u
-#define IDS_OF_A_LAUNCHER  1024u
-#define LAUNCHERS_APART    65536u
+#define FIRST_HANDLER_ID  1900000000u
+#define IDS_OF_A_LAUNCHER 1024u
+#define LAUNCHERS_APART   65536u
 
 struct bh_sandbox {
 	struct bh_launched launcher;
@@ -48,8 +48,8 @@ static int make_configure(const struct bh_sandbox_options *options,
 	configure->limits = options->limits;
 	configure->max_running = options->max_running;
 	configure->in_user_namespace = launcher->in_user_namespace;
-	configure->handler_id =
-		FIRST_HANDLER_ID + (uint32_t)getpid() % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
+	configure->handler_id = FIRST_HANDLER_ID +
+	                        (uint32_t)getpid() % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
 	return 0;
 }
 
@@ -268,8 +268,7 @@ int bh_sandbox_spawn(struct bh_sandbox *sandbox, uint32_t id, const struct bh_sp
 	return send_message(sandbox, &message, sent, BH_COUNT_OF(sent), err);
 }
 
-int bh_sandbox_kill(struct bh_sandbox *sandbox, uint32_t id, enum bh_kill how,
-                    struct bh_error *err)
+int bh_sandbox_kill(struct bh_sandbox *sandbox, uint32_t id, enum bh_kill how, struct bh_error *err)
 {
 	struct bh_message message = { .type = BH_MESSAGE_KILL, .id = id, .kill = how };
 

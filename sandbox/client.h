@@ -8,7 +8,8 @@
  * batches: namespaces, root, filter, the handler file. It runs handlers, each
  * known by a small id of the caller's choice, and tells by events when a
  * handler was executed and when every process of it is gone.
- * Not thread-safe; never blocks, except in bh_sandbox_start and _free. */
+ * Not thread-safe. Blocks in bh_sandbox_start and _free, and in _spawn and _kill
+ * where the launcher's socket is full: 10 s at most. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +45,8 @@ int bh_sandbox_start(const struct bh_sandbox_options *options, struct bh_sandbox
 /* Kills the launcher, and with it every handler, and reaps it. NULL is a no-op. */
 void bh_sandbox_free(struct bh_sandbox *sandbox);
 
-/* Readable when bh_sandbox_next_event has something to say. */
+/* Readable when bh_sandbox_next_event has something to say, but for events that
+ * a spawn or kill took in while it waited: ask once more after those. */
 int bh_sandbox_fd(const struct bh_sandbox *sandbox);
 
 /* What a handler starts with; all stay the caller's. */

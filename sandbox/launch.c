@@ -17,8 +17,8 @@
 #include "ipc/wire/base.h"
 #include "sandbox/rawcall.h"
 
-#define STACK_SIZE       ((size_t)32 << 10)
-#define END_PATIENCE_MS  5000 /* for a launcher that was asked to end */
+#define STACK_SIZE      ((size_t)32 << 10)
+#define END_PATIENCE_MS 5000 /* for a launcher that was asked to end */
 
 /* What the child needs, worked out before the clone. */
 struct plan {
@@ -122,8 +122,8 @@ static int clone_launcher(struct plan *plan, bool isolate, struct bh_launched *m
 {
 	BH_CLEANUP(unmap_stack) char *stack = NULL;
 
-	void *mapped = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                    -1, 0);
+	void *mapped =
+	        mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mapped == MAP_FAILED)
 		return bh_fail(err, errno, "stack for the launcher's start");
 	stack = mapped;

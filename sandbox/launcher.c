@@ -27,6 +27,7 @@
 #include "sandbox/arguments.h"
 #include "sandbox/child.h"
 #include "sandbox/filter.h"
+#include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/root.h"
 
@@ -126,6 +127,10 @@ static int enter_sandbox(struct launcher *l, const struct bh_message_configure *
 	r = bh_root_enter(handler_fd, configure->handler_name, err);
 	if (r < 0)
 		return r;
+	*stage = "landlock";
+	r = bh_landlock_plan(&l->plan.landlock, err);
+	if (r < 0)
+		return r;
 	*stage = "seccomp";
 	r = bh_filter_compile(&bh_profile_compute, configure->limits.max_procs > 1, &l->plan.filter,
 	                      err);
@@ -179,8 +184,8 @@ static int allocate_slots(struct launcher *l, uint64_t max_running, struct bh_er
 	return bh_slot_allocate(&l->slots[0], err);
 }
 
-static int set_up(struct launcher *l, const struct bh_message_configure *configure,
-                  const int *fds, const char **stage, struct bh_error *err)
+static int set_up(struct launcher *l, const struct bh_message_configure *configure, const int *fds,
+                  const char **stage, struct bh_error *err)
 {
 	if (configure->version != BH_MESSAGE_VERSION)
 		return bh_fail_plain(err, EPROTO, "the library speaks version %u, the launcher %d",
@@ -207,8 +212,7 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	bh_rlimits_plan(&configure->limits, false, &l->plan.rlimits);
 	r = try_child(l, stage, err);
 	if (r == 0 && l->plan.sandboxed)
-		bh_rlimits_plan(&configure->limits, l->slots[0].counts_processes,
-		                &l->plan.rlimits);
+		bh_rlimits_plan(&configure->limits, l->slots[0].counts_processes, &l->plan.rlimits);
 	return r;
 }
 
@@ -232,9 +236,10 @@ static void describe_end(const struct bh_slot *slot, struct bh_message_ended *re
 	} else {
 		ret->by = BH_ENDED_KILLED;
 	}
-	ret->user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 + (uint64_t)usage->ru_utime.tv_usec;
-	ret->system_us =
-		(uint64_t)usage->ru_stime.tv_sec * 1000000 + (uint64_t)usage->ru_stime.tv_usec;
+	ret->user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 +
+	               (uint64_t)usage->ru_utime.tv_usec;
+	ret->system_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 +
+	                 (uint64_t)usage->ru_stime.tv_usec;
 	ret->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
 	ret->minor_faults = (uint64_t)usage->ru_minflt;
 	ret->major_faults = (uint64_t)usage->ru_majflt;
@@ -411,7 +416,7 @@ static void say(uint32_t type, const char *stage, const struct bh_error *why)
 
 int main(void)
 {
-	static struct launcher launcher = { .plan = { .executable = -1 } };
+	static struct launcher launcher = { .plan = { .executable = -1, .landlock = -1 } };
 	struct bh_error err = BH_ERROR_UNSET;
 	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];

@@ -90,8 +90,9 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
 	if (r < 0)
 		return r;
 	/* the kernel insists on zeroes: seccomp_unotify(2) */
-	BH_CLEANUP(bh_free_done) struct seccomp_notif *notification =
-		calloc(1, larger(sizes.seccomp_notif, sizeof(*notification)));
+	BH_CLEANUP(bh_free_done)
+	struct seccomp_notif *notification =
+	        calloc(1, larger(sizes.seccomp_notif, sizeof(*notification)));
 	if (!notification)
 		return bh_fail(err, ENOMEM, "seccomp notification");
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0) {
@@ -111,8 +112,9 @@ int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error 
 	int r = notification_sizes(&sizes, err);
 	if (r < 0)
 		return r;
-	BH_CLEANUP(bh_free_done) struct seccomp_notif_resp *response =
-		calloc(1, larger(sizes.seccomp_notif_resp, sizeof(*response)));
+	BH_CLEANUP(bh_free_done)
+	struct seccomp_notif_resp *response =
+	        calloc(1, larger(sizes.seccomp_notif_resp, sizeof(*response)));
 	if (!response)
 		return bh_fail(err, ENOMEM, "answer to a seccomp notification");
 	response->id = cookie;

@@ -14,8 +14,8 @@ int bh_namespaces_enter(const char **ret_stage, struct bh_error *err)
 		const char *stage;
 		int flag;
 	} rows[] = {
-		{ "mount-namespace", CLONE_NEWNS },    { "network-namespace", CLONE_NEWNET },
-		{ "ipc-namespace", CLONE_NEWIPC },     { "uts-namespace", CLONE_NEWUTS },
+		{ "mount-namespace", CLONE_NEWNS },      { "network-namespace", CLONE_NEWNET },
+		{ "ipc-namespace", CLONE_NEWIPC },       { "uts-namespace", CLONE_NEWUTS },
 		{ "cgroup-namespace", CLONE_NEWCGROUP },
 	};
 

@@ -104,11 +104,12 @@ static inline long bh_raw_clone(unsigned long flags, void *stack_top, int *pidfd
 #error "bulkhead knows the raw system calls of x86-64 and 64-bit Arm only"
 #endif
 
-#define bh_raw0(n)                (bh_raw6((n), 0, 0, 0, 0, 0, 0))
-#define bh_raw1(n, a)             (bh_raw6((n), (long)(a), 0, 0, 0, 0, 0))
-#define bh_raw2(n, a, b)          (bh_raw6((n), (long)(a), (long)(b), 0, 0, 0, 0))
-#define bh_raw3(n, a, b, c)       (bh_raw6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0))
-#define bh_raw4(n, a, b, c, d)    (bh_raw6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0))
-#define bh_raw5(n, a, b, c, d, e) (bh_raw6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0))
+#define bh_raw0(n)             (bh_raw6((n), 0, 0, 0, 0, 0, 0))
+#define bh_raw1(n, a)          (bh_raw6((n), (long)(a), 0, 0, 0, 0, 0))
+#define bh_raw2(n, a, b)       (bh_raw6((n), (long)(a), (long)(b), 0, 0, 0, 0))
+#define bh_raw3(n, a, b, c)    (bh_raw6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0))
+#define bh_raw4(n, a, b, c, d) (bh_raw6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0))
+#define bh_raw5(n, a, b, c, d, e) \
+	(bh_raw6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0))
 
 #endif

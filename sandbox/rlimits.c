@@ -3,8 +3,8 @@
 
 #include "ipc/wire/base.h"
 
-#define OPEN_FILES     1024
-#define STACK_BYTES    ((rlim_t)8 << 20)
+#define OPEN_FILES      1024
+#define STACK_BYTES     ((rlim_t)8 << 20)
 #define PENDING_SIGNALS 1024
 
 /* Address space beside what may be written to: programs map files and reserve

@@ -74,12 +74,9 @@ static unsigned long kept_flags(const char *path)
 {
 	static const struct {
 		unsigned long from, to;
-	} rows[] = { { ST_NOSUID, MS_NOSUID },
-		     { ST_NODEV, MS_NODEV },
-		     { ST_NOEXEC, MS_NOEXEC },
-		     { ST_NOATIME, MS_NOATIME },
-		     { ST_NODIRATIME, MS_NODIRATIME },
-		     { ST_RELATIME, MS_RELATIME } };
+	} rows[] = { { ST_NOSUID, MS_NOSUID },         { ST_NODEV, MS_NODEV },
+		     { ST_NOEXEC, MS_NOEXEC },         { ST_NOATIME, MS_NOATIME },
+		     { ST_NODIRATIME, MS_NODIRATIME }, { ST_RELATIME, MS_RELATIME } };
 	struct statvfs info;
 	unsigned long flags = 0;
 

@@ -552,19 +552,35 @@ static int find_launcher(struct bh_executor *executor, const char *given, struct
 	return 0;
 }
 
+/* A caller must be able to tell a handler that can't be run from a sandbox that
+ * can't be made, whatever number the failing call gave: what is wrong with the
+ * sandbox is -ENOTSUP, but for shortages. */
+static int start_first_sandbox(struct bh_executor *executor, const char *launcher,
+                               struct bh_error *err)
+{
+	char stage[BH_STAGE_TEXT_SIZE] = "";
+	struct bh_error error = BH_ERROR_UNSET;
+
+	int r = find_launcher(executor, launcher, &error);
+	if (r == 0)
+		r = start_sandbox(executor, stage, &error);
+	if (r == 0)
+		return 0;
+	return bh_fail_plain(err, is_shortage(-r) ? -r : ENOTSUP, "no sandbox%s%s: %s",
+	                     stage[0] ? ", " : "", stage, error.text);
+}
+
 static int set_up(struct bh_executor *executor, const struct bh_executor_options *options,
                   struct bh_error *err)
 {
 	int r = bh_program_open(options, &executor->program, err);
 
 	if (r == 0)
-		r = find_launcher(executor, options->launcher, err);
-	if (r == 0)
 		r = make_slots(executor, options->jobs, err);
 	if (r == 0)
 		r = bh_loop_init(&executor->loop, err);
 	if (r == 0)
-		r = start_sandbox(executor, NULL, err);
+		r = start_first_sandbox(executor, options->launcher, err);
 	return r;
 }
 

@@ -17,7 +17,7 @@
 
 #include "bulkhead/error.h"
 #include "bulkhead/span.h"
-#include "supervisor/hash.h"
+#include "ipc/wire/hash.h"
 
 struct bh_idmap_slot;
 

@@ -9,7 +9,7 @@
 
 #include "ipc/codec/cursor.h"
 #include "ipc/wire/base.h"
-#include "supervisor/hash.h"
+#include "ipc/wire/hash.h"
 #include "supervisor/quote.h"
 
 /* Where params stand in a context: inside its map, the array of tasks and the

@@ -32,7 +32,7 @@ struct bh_executor_options {
 	const char *launcher;            /* path of bulkhead-launcher; NULL: see bh_launcher_find */
 	struct bh_limits limits;
 	enum bh_isolation isolation;
-	size_t jobs;          /* batches at a time; 0: the online CPUs */
+	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
 };
@@ -44,8 +44,9 @@ struct bh_executor;
 /* Opens and checks the handler, starts the launcher and sets up the sandbox.
  * Options are copied; `store` is borrowed and outlives the executor.
  * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run;
- * -EINVAL for limits that make no sense; anything else when the sandbox can't
- * be set up: `err->text` names the layer or step. */
+ * -EINVAL for limits that make no sense or an `env` without key or '=';
+ * -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or
+ * step; -ENOMEM, -EMFILE, -ENFILE for what the host is short of. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_new(struct bh_store *store,
                                             const struct bh_executor_options *options,
                                             struct bh_executor **ret, struct bh_error *err);
@@ -73,7 +74,8 @@ BH_PUBLIC BH_MUST_CHECK int bh_executor_submit(struct bh_executor *executor,
                                                void *userdata, struct bh_error *err);
 
 /* Does what is to be done now: starts batches, reads, enforces deadlines,
- * delivers results. Never blocks, except while a lost launcher is replaced.
+ * delivers results. Blocks only while a lost launcher is replaced, or while a
+ * launcher takes no message (10 s at most: then it is lost).
  * Errors are of the executor itself (-ENOMEM, epoll failing); results of
  * batches that can't go on for that reason are delivered as `internal`. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_step(struct bh_executor *executor, struct bh_error *err);
@@ -95,8 +97,9 @@ BH_PUBLIC BH_MUST_CHECK int bh_execute_batch(struct bh_executor *executor,
                                              const struct bh_batch *batch, struct bh_result **ret,
                                              struct bh_error *err);
 
-/* Runs batches, up to `jobs` at a time. `results` has room for `n_batches`
- * pointers and gets them in input order; `*n_results` says how many.
+/* Runs batches, up to `jobs` at a time. Nothing else may be pending (-EBUSY).
+ * `index` of a result is its batch's place in the input. `results` has room for
+ * `n_batches` pointers and gets them in input order; `*n_results` says how many.
  * With `stop_on_error`, the first failure is kept, what runs is cancelled and
  * reported as `cancelled`, and batches not started are absent: the pointers of
  * the rest are packed together, still in input order.

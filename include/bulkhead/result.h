@@ -124,8 +124,9 @@ BH_PUBLIC void bh_result_free(struct bh_result *result);
 struct bh_aggregate;
 BH_PUBLIC BH_MUST_CHECK struct bh_aggregate *bh_aggregate_new(void);
 BH_PUBLIC void bh_aggregate_free(struct bh_aggregate *aggregate);
-/* -ENOMEM; the aggregate then holds what it held. Only values are taken in, not
- * task errors. */
+/* -ENOMEM; the aggregate then holds what it held. Only values are taken in: not
+ * task errors, nor records for tasks that the batch lacks, which could replace
+ * what another batch said. */
 BH_PUBLIC BH_MUST_CHECK int bh_aggregate_add(struct bh_aggregate *aggregate,
                                              const struct bh_result *result);
 BH_PUBLIC size_t bh_aggregate_count(const struct bh_aggregate *aggregate);

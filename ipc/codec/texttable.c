@@ -1,68 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipc/codec/texttable.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "ipc/wire/base.h"
 
 /* Open addressing with linear probing. A third of the slots stays free, so that
  * probes are short and always end. */
 
-static uint64_t rotate(uint64_t x, unsigned int bits)
-{
-	return x << bits | x >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[2] += v[3];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[1];
-	v[0] += v[3];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] = rotate(v[2], 32);
-}
-
-static void sip_word(uint64_t v[4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	v[0] ^= word;
-}
-
-static uint64_t hash(const uint64_t key[2], const uint8_t *at, size_t size)
-{
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-		          key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
-	uint64_t word;
-	uint64_t last = (uint64_t)size << 56;
-
-	for (; size >= sizeof(word); at += sizeof(word), size -= sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		sip_word(v, le64toh(word));
-	}
-	for (size_t i = 0; i < size; i++)
-		last |= (uint64_t)at[i] << (8 * i);
-	sip_word(v, last);
-
-	v[2] ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 /* The slot that holds the text, or the free one where it belongs. */
 static struct bh_text_slot *find_slot(const struct bh_text_table *table, const void *data,
                                       size_t size)
 {
-	uint64_t spread = hash(table->key, data, size);
+	uint64_t spread = bh_hash(&table->key, (struct bh_span){ data, size });
 	/* scales the hash to the slots: n_slots needs not be a power of two */
 	size_t i = (size_t)(((unsigned __int128)spread * table->n_slots) >> 64);
 
@@ -94,10 +45,9 @@ int bh_text_table_init(struct bh_text_table *ret, size_t n_texts)
 {
 	struct bh_text_table made = BH_TEXT_TABLE_UNSET;
 
-	/* so few bytes are given whole or not at all */
-	if (getrandom(made.key, sizeof(made.key), 0) < 0)
-		return -errno;
-	int r = alloc_slots(&made, n_texts);
+	int r = bh_hash_key_init(&made.key);
+	if (r == 0)
+		r = alloc_slots(&made, n_texts);
 	if (r < 0)
 		return r;
 

@@ -3,9 +3,7 @@
 #define BH_IPC_CODEC_TEXTTABLE_H
 
 /* texttable.h: a hash table from texts to numbers, for texts that a handler may
- * have chosen to collide: the hash is keyed by the kernel's random numbers.
- * Source: J.-P. Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF"
- * (SipHash-1-3 here); getrandom(2). */
+ * have chosen to collide: the hash is keyed anew for each table. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +11,7 @@
 
 #include "bulkhead/error.h"
 #include "bulkhead/span.h"
+#include "ipc/wire/hash.h"
 
 struct bh_text_slot {
 	const void *data; /* borrowed text; NULL: the slot is free */
@@ -24,7 +23,7 @@ struct bh_text_table {
 	struct bh_text_slot *slots; /* owned */
 	size_t n_slots;
 	size_t n_used;
-	uint64_t key[2];
+	struct bh_hash_key key;
 };
 #define BH_TEXT_TABLE_UNSET ((struct bh_text_table){ .slots = NULL })
 

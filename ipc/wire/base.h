@@ -16,11 +16,11 @@
 #define BH_CLEANUP(done) __attribute__((cleanup(done)))
 
 /* The value of `from`, which is left as `unset`: hands an object over. */
-#define BH_TAKE(from, unset)                                                                       \
-	({                                                                                         \
-		__typeof__(from) taken_ = (from);                                                  \
-		(from) = (unset);                                                                  \
-		taken_;                                                                            \
+#define BH_TAKE(from, unset)                      \
+	({                                        \
+		__typeof__(from) taken_ = (from); \
+		(from) = (unset);                 \
+		taken_;                           \
 	})
 
 #define BH_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -28,11 +28,11 @@
 /* Fills in `err` (may be NULL) and returns -code: `return bh_fail(…)`. `code` is
  * a positive errno value; its description is appended after ": ". */
 int bh_fail(struct bh_error *err, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 /* The same, for a message that says everything by itself. */
 int bh_fail_plain(struct bh_error *err, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));
 
 /* Closes *fd unless it is -1, and sets it to -1. For BH_CLEANUP. */
 void bh_fd_done(int *fd);

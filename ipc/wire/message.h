@@ -56,7 +56,7 @@ struct bh_message_configure {
 	struct bh_limits limits;
 	uint64_t max_running;
 	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
-	uint32_t handler_id; /* as root: first of `max_running` host ids that own nothing */
+	uint32_t handler_id;        /* as root: first of `max_running` host ids that own nothing */
 	char handler_name[256];
 };
 

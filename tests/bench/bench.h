@@ -30,8 +30,8 @@ struct bench_figure {
 	double floor;     /* medians over the rounds */
 	double measured;
 	double ratio;
-	double lowest; /* spread of the ratio over the rounds */
-	double highest;
+	double low; /* quartiles of the ratio over the rounds */
+	double high;
 	size_t rounds;
 	enum bench_goal goal;
 	double goal_ratio;

@@ -23,13 +23,18 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static double median(const double *values, size_t n)
+/* The value below which `part` of them lie, between two where it must. */
+static double quantile(const double *values, size_t n, double part)
 {
 	double sorted[MEASURE_MAX_ROUNDS];
+	double place = part * (double)(n - 1);
+	size_t below = (size_t)place;
 
 	memcpy(sorted, values, n * sizeof(*values));
 	qsort(sorted, n, sizeof(*sorted), compare);
-	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+	if (below + 1 == n)
+		return sorted[below];
+	return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
 }
 
 void measure_add(const double *floors, const double *works, size_t rounds,
@@ -39,17 +44,14 @@ void measure_add(const double *floors, const double *works, size_t rounds,
 
 	assert(rounds > 0 && rounds <= MEASURE_MAX_ROUNDS);
 	assert(report->n_figures < BENCH_MAX_FIGURES);
-	figure.rounds = rounds;
-	for (size_t i = 0; i < rounds; i++) {
+	for (size_t i = 0; i < rounds; i++)
 		ratios[i] = works[i] / floors[i];
-		if (i == 0 || ratios[i] < figure.lowest)
-			figure.lowest = ratios[i];
-		if (i == 0 || ratios[i] > figure.highest)
-			figure.highest = ratios[i];
-	}
-	figure.floor = median(floors, rounds);
-	figure.measured = median(works, rounds);
-	figure.ratio = median(ratios, rounds);
+	figure.rounds = rounds;
+	figure.floor = quantile(floors, rounds, 0.5);
+	figure.measured = quantile(works, rounds, 0.5);
+	figure.ratio = quantile(ratios, rounds, 0.5);
+	figure.low = quantile(ratios, rounds, 0.25);
+	figure.high = quantile(ratios, rounds, 0.75);
 	report->figures[report->n_figures++] = figure;
 }
 

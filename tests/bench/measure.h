@@ -6,11 +6,12 @@
  *
  * A round has some chunks; a chunk does the floor some times, then the work some
  * times. What else the machine does meets both alike. The figure of a round is
- * the ratio of its two sums; that of a run is the median over its rounds. */
+ * the ratio of its two sums; that of a run is the median over its rounds, and its
+ * spread what lies between their quartiles. */
 
 #include "tests/bench/bench.h"
 
-#define MEASURE_MAX_ROUNDS 32
+#define MEASURE_MAX_ROUNDS 128
 
 /* One side. `run` does it `n` times and adds to `*ns` the time that counts. */
 struct side {

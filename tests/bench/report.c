@@ -40,14 +40,14 @@ static const char *goal_sign(const struct bench_figure *figure)
 void report_print_head(void)
 {
 	printf("%-16s %11s %11s %-7s %6s  %-13s %-8s %-7s %s\n", "row", "floor", "measured", "",
-	       "ratio", "spread", "goal", "verdict", "what");
+	       "ratio", "quartiles", "goal", "verdict", "what");
 }
 
 static void print_figure(const struct bench_figure *figure, bool is_short)
 {
 	char spread[32], goal[16] = "-";
 
-	snprintf(spread, sizeof(spread), "%.2f..%.2f", figure->lowest, figure->highest);
+	snprintf(spread, sizeof(spread), "%.2f..%.2f", figure->low, figure->high);
 	if (figure->goal != BENCH_NO_GOAL)
 		snprintf(goal, sizeof(goal), "%s %.2g", goal_sign(figure), figure->goal_ratio);
 	const char *verdict = is_met(figure) ? "met" : "MISSED";
@@ -78,6 +78,7 @@ void report_print(const char *row, const struct bench_report *report, bool is_sh
 struct report_json {
 	json_t *root;
 	json_t *rows; /* borrowed from `root` */
+	bool is_short;
 };
 
 struct report_json *report_json_new(bool is_short)
@@ -87,6 +88,7 @@ struct report_json *report_json_new(bool is_short)
 
 	if (!made)
 		return NULL;
+	made->is_short = is_short;
 	uname(&system);
 	made->root = json_pack("{s:b, s:s, s:s, s:I, s:[]}", "short", is_short, "kernel",
 	                       system.release, "machine", system.machine, "cpus",
@@ -107,19 +109,19 @@ void report_json_free(struct report_json *json)
 	free(json);
 }
 
-static json_t *figure_json(const struct bench_figure *figure)
+static json_t *figure_json(const struct bench_figure *figure, bool is_short)
 {
 	json_t *made = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:I}", "name",
 	                         figure->name, "work", figure->work, "unit", figure->unit, "floor",
 	                         figure->floor, "measured", figure->measured, "ratio",
-	                         figure->ratio, "lowest", figure->lowest, "highest",
-	                         figure->highest, "rounds", (json_int_t)figure->rounds);
+	                         figure->ratio, "low", figure->low, "high", figure->high, "rounds",
+	                         (json_int_t)figure->rounds);
 
-	if (made && figure->goal != BENCH_NO_GOAL) {
+	if (made && figure->goal != BENCH_NO_GOAL)
 		json_object_set_new(made, figure->goal == BENCH_AT_MOST ? "at_most" : "at_least",
 		                    json_real(figure->goal_ratio));
+	if (made && figure->goal != BENCH_NO_GOAL && !is_short)
 		json_object_set_new(made, "met", json_boolean(is_met(figure)));
-	}
 	return made;
 }
 
@@ -132,7 +134,8 @@ int report_json_add(struct report_json *json, const char *row, const struct benc
 	json_t *figures = json_object_get(made, "figures");
 
 	for (size_t i = 0; i < report->n_figures; i++)
-		if (json_array_append_new(figures, figure_json(&report->figures[i])) < 0) {
+		if (json_array_append_new(figures,
+		                          figure_json(&report->figures[i], json->is_short)) < 0) {
 			json_decref(made);
 			return bh_fail(err, ENOMEM, "figures of %s", row);
 		}

@@ -119,7 +119,7 @@ int bench_cold_big_parent(const struct bench_options *options, struct bench_repo
                           struct bh_error *err)
 {
 	const struct schedule full = {
-		.rounds = 10, .chunks = 5, .floor_times = 10, .work_times = 10
+		.rounds = 100, .chunks = 1, .floor_times = 5, .work_times = 5
 	};
 	const struct schedule tiny = {
 		.rounds = 2, .chunks = 1, .floor_times = 2, .work_times = 2

@@ -36,7 +36,7 @@ int bench_cold(const struct bench_options *options, struct bench_report *report,
                struct bh_error *err)
 {
 	const struct schedule full = {
-		.rounds = 10, .chunks = 10, .floor_times = 5, .work_times = 5
+		.rounds = 100, .chunks = 1, .floor_times = 5, .work_times = 5
 	};
 	const struct schedule tiny = {
 		.rounds = 2, .chunks = 1, .floor_times = 2, .work_times = 2
@@ -65,7 +65,7 @@ int bench_cold_python(const struct bench_options *options, struct bench_report *
                       struct bh_error *err)
 {
 	const struct schedule full = {
-		.rounds = 6, .chunks = 4, .floor_times = 2, .work_times = 2
+		.rounds = 12, .chunks = 1, .floor_times = 3, .work_times = 3
 	};
 	const struct schedule tiny = {
 		.rounds = 1, .chunks = 1, .floor_times = 1, .work_times = 1

@@ -106,10 +106,10 @@ int bench_context(const struct bench_options *options, struct bench_report *repo
                   struct bh_error *err)
 {
 	const struct schedule small = {
-		.rounds = 9, .chunks = 10, .floor_times = 2, .work_times = 2
+		.rounds = 100, .chunks = 1, .floor_times = 2, .work_times = 2
 	};
 	const struct schedule large = {
-		.rounds = 7, .chunks = 3, .floor_times = 1, .work_times = 1
+		.rounds = 21, .chunks = 1, .floor_times = 1, .work_times = 1
 	};
 	const struct schedule tiny = {
 		.rounds = 1, .chunks = 1, .floor_times = 1, .work_times = 1

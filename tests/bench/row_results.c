@@ -171,7 +171,7 @@ int bench_results(const struct bench_options *options, struct bench_report *repo
 	const struct bench_figure large = { .name = "results-large",
 		                            .work = "a result of 8 MiB, over msgpack_unpack_next" };
 	const struct schedule full = {
-		.rounds = 9, .chunks = 10, .floor_times = 1, .work_times = 1
+		.rounds = 60, .chunks = 1, .floor_times = 1, .work_times = 1
 	};
 	const struct schedule tiny = {
 		.rounds = 1, .chunks = 1, .floor_times = 1, .work_times = 1

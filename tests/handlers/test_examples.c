@@ -333,7 +333,7 @@ static const struct {
 	{ "bad-utf8", 0, 0, BH_RECORDS_PROTOCOL, 0 },
 	{ "bad-key", 0, 0, BH_RECORDS_PROTOCOL, 0 },
 	{ "lie-length", 0, 0, BH_RECORDS_CUT, 0 },
-	{ "seek-far", 0, 0, BH_RECORDS_CUT, 1 },
+	{ "seek-far", 0, 0, BH_RECORDS_PROTOCOL, 0 },
 	{ "trailing", 0, 0, BH_RECORDS_DONE, 1 },
 	{ "duplicate", 0, 0, BH_RECORDS_DONE, 2 },
 	{ "unknown-task", 0, 0, BH_RECORDS_DONE, 3 },

@@ -742,7 +742,7 @@ START_TEST(damaged_records_never_lead_outside_the_bytes)
 	uint64_t seed = test_seed(), state = seed;
 
 	printf("BH_TEST_SEED=%ju\n", (uintmax_t)seed);
-	for (int round = 0; round < PROPERTY_ROUNDS * 10; round++) {
+	for (int round = 0; round < PROPERTY_ROUNDS * 5; round++) {
 		struct bh_records records = BH_RECORDS_UNSET;
 		struct output output;
 		output_init(&output);

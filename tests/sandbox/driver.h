@@ -36,8 +36,7 @@ static inline const char *launcher_path(void)
 	return BH_BUILD_DIR "/bin/bulkhead-launcher";
 }
 
-static inline struct bh_sandbox_options driver_options(const char *program,
-                                                       const char *const *args)
+static inline struct bh_sandbox_options driver_options(const char *program, const char *const *args)
 {
 	static const char *const env[] = { "PATH=/usr/bin:/bin", "MARK=here", NULL };
 	struct bh_sandbox_options options = { .launcher = launcher_path(),

@@ -99,9 +99,10 @@ END_TEST
 
 START_TEST(nothing_below_the_root_can_be_written)
 {
-	driver_shell(&d, "for f in /x /tmp/x /usr/x /etc/passwd /handler/sh /dev/x /proc/self/comm;"
-	                 "do { true > $f; } 2>/dev/null && echo wrote $f; done; "
-	                 "{ echo x > /proc/self/oom_score_adj; } 2>/dev/null && echo wrote; exit 0");
+	driver_shell(&d,
+	             "for f in /x /tmp/x /usr/x /etc/passwd /handler/sh /dev/x /proc/self/comm;"
+	             "do { true > $f; } 2>/dev/null && echo wrote $f; done; "
+	             "{ echo x > /proc/self/oom_score_adj; } 2>/dev/null && echo wrote; exit 0");
 	ck_assert_str_eq(d.text, "");
 }
 END_TEST
@@ -128,10 +129,10 @@ START_TEST(signals_are_as_after_a_fresh_start)
 END_TEST
 
 /* Every signal whose default is to end a process, raised by the handler. */
-static const int deadly[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGTRAP,   SIGABRT,
-	                      SIGBUS,  SIGFPE,  SIGKILL, SIGUSR1, SIGSEGV,   SIGUSR2,
-	                      SIGPIPE, SIGALRM, SIGTERM, SIGXCPU, SIGXFSZ,   SIGSYS,
-	                      SIGVTALRM, SIGPROF, SIGIO, SIGPWR,  SIGSTKFLT };
+static const int deadly[] = { SIGHUP,    SIGINT,  SIGQUIT, SIGILL,  SIGTRAP,  SIGABRT,
+	                      SIGBUS,    SIGFPE,  SIGKILL, SIGUSR1, SIGSEGV,  SIGUSR2,
+	                      SIGPIPE,   SIGALRM, SIGTERM, SIGXCPU, SIGXFSZ,  SIGSYS,
+	                      SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT };
 
 START_TEST(a_handler_dies_of_the_signal_that_it_raises)
 {

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "run_fixture.h"
@@ -797,6 +798,37 @@ START_TEST(a_launcher_found_lost_when_it_is_asked_is_replaced_at_once)
 }
 END_TEST
 
+START_TEST(a_launcher_that_no_longer_answers_is_given_up)
+{
+	struct run run;
+	struct test_batch batch;
+	struct bh_result *result;
+	size_t n;
+
+	run_init(&run, "faulty");
+	run.options.limits.timeout_us = 300000;
+	run.options.limits.grace_us = 100000;
+	run_open(&run);
+	batch_init(&batch, "b");
+	batch_add_way(&batch, "first", "none", NULL, 0);
+	batch_add_way(&batch, "second", "hang-ignoring-term", NULL, 0);
+	pid_t launcher = find_launcher();
+	if (fork() == 0) {
+		usleep(200000);
+		kill(launcher, SIGSTOP);
+		_exit(0);
+	}
+	ck_assert_int_eq(bh_execute_all(run.executor, &batch.batch, 1, false, &result, &n, NULL),
+	                 0);
+	expect_kind(result, BH_KIND_INTERNAL);
+	ck_assert_ptr_nonnull(strstr(result->outcome.message, "within 10 s"));
+	(void)find_record(result, "first");
+	bh_result_free(result);
+	batch_done(&batch);
+	run_done(&run);
+}
+END_TEST
+
 START_TEST(a_launcher_that_cannot_be_replaced_ends_each_batch_as_sandbox)
 {
 	char copy[] = "/tmp/bulkhead-test-XXXXXX";
@@ -819,6 +851,72 @@ START_TEST(a_launcher_that_cannot_be_replaced_ends_each_batch_as_sandbox)
 		bh_result_free(result);
 	}
 	run_done(&run);
+}
+END_TEST
+
+/* ---- in a host program ---- */
+
+START_TEST(children_of_the_host_program_are_left_to_it)
+{
+	struct run run;
+	int status;
+
+	run_init(&run, "faulty");
+	pid_t child = fork();
+	if (child == 0)
+		_exit(42);
+	run_open(&run);
+	struct bh_result *result = run_way(&run, "segv", NULL, 0);
+	bh_result_free(result);
+	run_done(&run);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(WEXITSTATUS(status), 42);
+	ck_assert_int_eq(waitpid(-1, NULL, 0), -1); /* the launcher is no one's to reap */
+}
+END_TEST
+
+START_TEST(a_host_that_ignores_its_children_can_run_batches)
+{
+	struct run run;
+
+	signal(SIGCHLD, SIG_IGN);
+	run_init(&run, "faulty");
+	run_open(&run);
+	struct bh_result *result = run_way(&run, "segv", NULL, 0);
+	expect_kind(result, BH_KIND_SIGNAL);
+	bh_result_free(result);
+	run_done(&run);
+}
+END_TEST
+
+START_TEST(two_executors_share_a_store)
+{
+	static const char *const entry = "a";
+	struct run first, second;
+	struct test_batch batch;
+
+	run_init(&first, "faulty");
+	run_add_entry(&first, "a", "content");
+	run_open(&first);
+	second = first;
+	run_open(&second);
+	batch_init(&batch, "b");
+	batch_add_way(&batch, "t", "hang", NULL, 0)->required_entry_ids = &entry;
+	batch.tasks[0].n_required_entry_ids = 1;
+	struct tally tally = { .run = &first };
+	submit(&first, &batch, &tally);
+	submit(&second, &batch, &tally);
+	ck_assert_int_eq(bh_executor_step(first.executor, NULL), 0);
+	ck_assert_int_eq(bh_executor_step(second.executor, NULL), 0);
+	ck_assert_uint_eq(bh_store_lease_stats(first.store).entries_taken, 2);
+	ck_assert_uint_eq(bh_store_lease_stats(first.store).entries_in_use, 1);
+	bh_executor_free(second.executor);
+	ck_assert_uint_eq(bh_store_lease_stats(first.store).entries_in_use, 1);
+	bh_executor_cancel(first.executor);
+	drain(&first);
+	ck_assert_uint_eq(tally.n_results, 1);
+	batch_done(&batch);
+	run_done(&first);
 }
 END_TEST
 
@@ -974,6 +1072,37 @@ START_TEST(a_handler_that_does_not_exist_is_refused)
 }
 END_TEST
 
+/* The host has the interpreter, the sandbox's root does not. */
+START_TEST(a_handler_that_the_sandbox_cannot_execute_is_a_spawn_failure)
+{
+	char directory[] = "/tmp/bulkhead-test-XXXXXX";
+	char script[64], interpreter[64], line[80];
+	struct run run;
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(script, sizeof(script), "%s/script", directory);
+	snprintf(interpreter, sizeof(interpreter), "%s/interpreter", directory);
+	snprintf(line, sizeof(line), "#!%s\n", interpreter);
+	write_file(script, line, strlen(line), 0755);
+	ck_assert_int_eq(symlink("/bin/sh", interpreter), 0);
+	ck_assert_int_eq(chmod(directory, 0755), 0);
+	run_init(&run, "noop");
+	run.options.handler = script;
+	run_open(&run);
+	struct bh_result *result = run_way(&run, "none", NULL, 0);
+	remove(script);
+	remove(interpreter);
+	rmdir(directory);
+
+	expect_kind(result, BH_KIND_SPAWN);
+	ck_assert(!result->outcome.retryable);
+	ck_assert_uint_eq(result->attempts, 1);
+	ck_assert_int_eq(result->outcome.exit_status, -1);
+	bh_result_free(result);
+	run_done(&run);
+}
+END_TEST
+
 START_TEST(limits_that_make_no_sense_are_refused)
 {
 	uint64_t *no_zero, *finite;
@@ -1122,6 +1251,10 @@ static void add_host(TCase *tcase)
 	tcase_add_test(tcase, a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records);
 	tcase_add_test(tcase, an_idle_launcher_that_is_lost_harms_no_batch);
 	tcase_add_test(tcase, a_launcher_found_lost_when_it_is_asked_is_replaced_at_once);
+	tcase_add_test(tcase, a_launcher_that_no_longer_answers_is_given_up);
+	tcase_add_test(tcase, children_of_the_host_program_are_left_to_it);
+	tcase_add_test(tcase, a_host_that_ignores_its_children_can_run_batches);
+	tcase_add_test(tcase, two_executors_share_a_store);
 	tcase_add_test(tcase, a_launcher_that_cannot_be_replaced_ends_each_batch_as_sandbox);
 	tcase_add_test(tcase, batches_leave_no_descriptors_behind);
 	tcase_add_test(tcase, a_batch_without_descriptors_to_be_had_is_internal);
@@ -1130,6 +1263,7 @@ static void add_host(TCase *tcase)
 	tcase_add_loop_test(tcase, an_elf_file_that_is_no_program_of_this_machine_is_refused, 0,
 	                    COUNT(foreign));
 	tcase_add_test(tcase, a_handler_that_does_not_exist_is_refused);
+	tcase_add_test(tcase, a_handler_that_the_sandbox_cannot_execute_is_a_spawn_failure);
 	tcase_add_test(tcase, limits_that_make_no_sense_are_refused);
 	tcase_add_loop_test(tcase, an_environment_without_keys_is_refused, 0, COUNT(bad_env));
 	tcase_add_test(tcase, a_variable_given_twice_has_its_last_value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef BH_SUPERVISOR_HASH_H
-#define BH_SUPERVISOR_HASH_H
+#ifndef BH_IPC_WIRE_HASH_H
+#define BH_IPC_WIRE_HASH_H
 
 /* hash.h: a keyed hash for tables of ids that someone may have chosen to
  * collide. SipHash-1-3, each table with a key of its own from getrandom(2).

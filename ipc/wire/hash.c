@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "supervisor/hash.h"
+#include "ipc/wire/hash.h"
 
 #include <endian.h>
 #include <errno.h>
