@@ -27,19 +27,21 @@ static int drop_bounding_set(void)
 	}
 }
 
-int bh_capabilities_drop(void)
+int bh_capabilities_lock(void)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-
 	int r = drop_bounding_set();
 	if (r < 0)
 		return r;
 	r = (int)bh_raw2(SYS_prctl, PR_SET_SECUREBITS, SECUREBITS);
 	if (r < 0)
 		return r;
-	r = (int)bh_raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (r < 0)
-		return r;
+	return (int)bh_raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+int bh_capabilities_drop(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
 	return (int)bh_raw2(SYS_capset, &header, none);
 }

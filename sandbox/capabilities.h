@@ -5,9 +5,15 @@
 /* capabilities.h: gives up every capability, for good.
  * Source: capabilities(7). */
 
-/* Empties all five sets of this process and locks the securebits, by raw calls
- * only, so that it may run before an exec in borrowed memory. Returns 0 or a
- * negative errno value. */
+/* Both work by raw calls only, so that they may run before an exec in borrowed
+ * memory, and return 0 or a negative errno value. */
+
+/* Empties the bounding and the ambient set and locks the securebits: what an
+ * exec or a change of ids could give is gone, what is held stays until it is
+ * dropped. Inherited by clone, lost in a new user namespace. */
+int bh_capabilities_lock(void);
+
+/* Drops all that is held. */
 int bh_capabilities_drop(void);
 
 #endif

@@ -36,7 +36,6 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_USER_NAMESPACE] = "user-namespace",
 		[BH_STEP_RLIMITS] = "rlimits",
 		[BH_STEP_CAPABILITIES] = "capabilities",
-		[BH_STEP_NO_NEW_PRIVS] = "no-new-privs",
 		[BH_STEP_LANDLOCK] = "landlock",
 		[BH_STEP_SECCOMP] = "seccomp",
 		[BH_STEP_DESCRIPTORS] = "descriptors",
@@ -65,27 +64,38 @@ static void check(struct bh_slot *slot, enum bh_child_step step, long result)
 
 /* ---- the handler, before its exec ---- */
 
-/* A /proc of the batch's own PID namespace, in a mount namespace of its own. */
-static long mount_proc(void)
+/* A /proc of the batch's own PID namespace, in a mount namespace of its own. The
+ * launcher keeps that alive until it has told of the batch's end: taking mounts
+ * down waits for other processors, which the last process would have to do. */
+static long mount_proc(struct bh_slot *slot)
 {
 	long r = bh_raw1(SYS_unshare, CLONE_NEWNS);
 
-	if (r < 0)
-		return r;
-	return bh_raw5(SYS_mount, "proc", "/proc", "proc",
-	               MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "subset=pid");
+	if (r >= 0)
+		r = bh_raw5(SYS_mount, "proc", "/proc", "proc",
+		            MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "subset=pid");
+	if (r >= 0)
+		r = bh_raw4(SYS_openat, AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC, 0);
+	if (r >= 0)
+		slot->mount_namespace = (int)r;
+	return r;
 }
 
 /* The launcher's securebits keep the capabilities over this. */
 static long become(uid_t id)
 {
-	long r = bh_raw2(SYS_setgroups, 0, NULL);
+	long r = bh_raw3(SYS_setresgid, id, id, id);
 
-	if (r >= 0)
-		r = bh_raw3(SYS_setresgid, id, id, id);
-	if (r >= 0)
-		r = bh_raw3(SYS_setresuid, id, id, id);
-	return r;
+	return r < 0 ? r : bh_raw3(SYS_setresuid, id, id, id);
+}
+
+/* An ordinary user has one id, the launcher's: a user namespace of the batch's
+ * own makes it nobody there. Capabilities begin anew in it. */
+static long become_nobody(void)
+{
+	long r = bh_raw1(SYS_unshare, CLONE_NEWUSER);
+
+	return r < 0 ? r : bh_capabilities_lock();
 }
 
 static long set_rlimits(const struct bh_rlimits *rlimits)
@@ -124,16 +134,16 @@ static void enter_sandbox(struct bh_slot *slot)
 {
 	const struct bh_child_plan *plan = slot->plan;
 
-	check(slot, BH_STEP_PROC, mount_proc());
-	if (plan->drop_ids)
+	check(slot, BH_STEP_PROC, mount_proc(slot));
+	if (plan->own_id)
 		check(slot, BH_STEP_IDS, become(plan->first_id + slot->id));
-	check(slot, BH_STEP_USER_NAMESPACE, bh_raw1(SYS_unshare, CLONE_NEWUSER));
+	else
+		check(slot, BH_STEP_USER_NAMESPACE, become_nobody());
 	check(slot, BH_STEP_RLIMITS, set_rlimits(&plan->rlimits));
 	if (slot->trial) /* on the lower half of the handler's own stack */
 		slot->counts_processes = processes_count_by_namespace(
 		        slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
 	check(slot, BH_STEP_CAPABILITIES, bh_capabilities_drop());
-	check(slot, BH_STEP_NO_NEW_PRIVS, bh_raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(plan->landlock));
 	int listener = bh_filter_load(&plan->filter);
 	check(slot, BH_STEP_SECCOMP, listener);
@@ -317,6 +327,7 @@ int bh_slot_start(struct bh_slot *slot, struct bh_error *err)
 	slot->failed_step = BH_STEP_NONE;
 	slot->failed_code = 0;
 	slot->listener = -1;
+	slot->mount_namespace = -1;
 	slot->handler_pidfd = -1;
 	slot->handler = 0;
 	slot->ended = false;

@@ -35,7 +35,6 @@ enum bh_child_step {
 	BH_STEP_USER_NAMESPACE,
 	BH_STEP_RLIMITS,
 	BH_STEP_CAPABILITIES,
-	BH_STEP_NO_NEW_PRIVS,
 	BH_STEP_LANDLOCK,
 	BH_STEP_SECCOMP,
 	BH_STEP_DESCRIPTORS,
@@ -48,7 +47,7 @@ const char *bh_child_step_name(enum bh_child_step step);
 /* What is the same for all batches of a launcher. */
 struct bh_child_plan {
 	bool sandboxed; /* namespaces, ids, capabilities and filter, not limits alone */
-	bool drop_ids;  /* to first_id + the slot's id: as root */
+	bool own_id; /* as root: an id for each slot, from first_id on; else a user namespace */
 	uid_t first_id;
 	struct bh_rlimits rlimits;
 	struct bh_filter filter;
@@ -71,6 +70,7 @@ struct bh_slot {
 	enum bh_child_step failed_step;
 	int failed_code;       /* positive errno value */
 	int listener;          /* -1 where none */
+	int mount_namespace;   /* holds it until after the end: see mount_proc; -1 where none */
 	int handler_pidfd;     /* -1 until cloned; closed by the launcher at the end */
 	pid_t handler;         /* in the reaper's PID namespace */
 	bool counts_processes; /* trial: RLIMIT_NPROC is counted by namespace */

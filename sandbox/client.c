@@ -12,6 +12,7 @@
 #include "ipc/wire/channel.h"
 #include "sandbox/arguments.h"
 #include "sandbox/launch.h"
+#include "sandbox/user_namespace.h"
 
 #define SET_UP_PATIENCE_MS 60000
 #define SEND_PATIENCE_MS   10000
@@ -21,7 +22,7 @@
  * GIDs on systemd Systems"). Each launcher takes a range of its own by its
  * supervisor's pid. */
 #define FIRST_HANDLER_ID  1900000000u
-#define IDS_OF_A_LAUNCHER 1024u
+#define IDS_OF_A_LAUNCHER 2048u
 #define LAUNCHERS_APART   65536u
 
 struct bh_sandbox {
@@ -48,8 +49,6 @@ static int make_configure(const struct bh_sandbox_options *options,
 	configure->limits = options->limits;
 	configure->max_running = options->max_running;
 	configure->in_user_namespace = launcher->in_user_namespace;
-	configure->handler_id = FIRST_HANDLER_ID +
-	                        (uint32_t)getpid() % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
 	return 0;
 }
 
@@ -76,10 +75,9 @@ static void close_all(int *fds)
 		bh_fd_done(&fds[i]);
 }
 
-static int await_ready(int socket, char *stage, struct bh_error *err)
+static int receive_answer(int socket, struct bh_message *ret, struct bh_error *err)
 {
 	struct pollfd polled = { .fd = socket, .events = POLLIN };
-	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];
 	int r;
 
@@ -89,12 +87,38 @@ static int await_ready(int socket, char *stage, struct bh_error *err)
 	if (r == 0)
 		return bh_fail_plain(err, ETIMEDOUT, "the launcher was not ready after %d s",
 		                     SET_UP_PATIENCE_MS / 1000);
-	r = bh_channel_receive(socket, &message, sizeof(message), fds, err);
+	r = bh_channel_receive(socket, ret, sizeof(*ret), fds, err);
 	close_all(fds);
-	if (r < 0)
-		return r;
 	if (r == 0)
 		return bh_fail_plain(err, EPIPE, "the launcher ended while it set the sandbox up");
+	return r < 0 ? r : 0;
+}
+
+static int map_ids(const struct bh_launched *launcher, struct bh_error *err)
+{
+	struct bh_message message = { .type = BH_MESSAGE_MAPPED };
+	uid_t first = FIRST_HANDLER_ID + (uid_t)getpid() % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
+
+	int r = bh_user_namespace_map(launcher->pid, first, err);
+	if (r < 0)
+		return r;
+	return bh_channel_send(launcher->socket, &message, sizeof(message), NULL, 0, err);
+}
+
+static int await_ready(const struct bh_launched *launcher, char *stage, struct bh_error *err)
+{
+	struct bh_message message;
+
+	int r = receive_answer(launcher->socket, &message, err);
+	if (r == 0 && message.type == BH_MESSAGE_MAP_IDS) {
+		r = map_ids(launcher, err);
+		if (r < 0)
+			snprintf(stage, BH_STAGE_TEXT_SIZE, "user-namespace");
+		if (r == 0)
+			r = receive_answer(launcher->socket, &message, err);
+	}
+	if (r < 0)
+		return r;
 	if (message.type == BH_MESSAGE_READY)
 		return 0;
 	if (message.type != BH_MESSAGE_FAILED)
@@ -126,7 +150,7 @@ int bh_sandbox_start(const struct bh_sandbox_options *options, struct bh_sandbox
 	if (r == 0)
 		r = send_configure(options, &made->launcher, err);
 	if (r == 0)
-		r = await_ready(made->launcher.socket, stage, err);
+		r = await_ready(&made->launcher, stage, err);
 	if (r == 0 && fcntl(made->launcher.socket, F_SETFL, O_NONBLOCK) < 0)
 		r = bh_fail(err, errno, "make the launcher's socket non-blocking");
 	if (r < 0) {

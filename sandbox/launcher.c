@@ -7,7 +7,6 @@
  * ends when the socket does. See ipc/wire/message.h for what is said. */
 
 #include <fcntl.h>
-#include <linux/securebits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,16 +24,18 @@
 #include "ipc/wire/channel.h"
 #include "ipc/wire/message.h"
 #include "sandbox/arguments.h"
+#include "sandbox/capabilities.h"
 #include "sandbox/child.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/root.h"
+#include "sandbox/user_namespace.h"
 
 #define SOCKET_FD 3 /* given */
 #define SIGNAL_FD 4 /* made first, so that descriptors of batches come after it */
 
-#define MAX_RUNNING 1024
+#define MAX_RUNNING BH_INSIDE_IDS
 
 struct launcher {
 	struct bh_child_plan plan;
@@ -103,30 +104,40 @@ static int plan_executable(struct launcher *l, const char *path, int handler_fd,
 	return 0;
 }
 
-/* A root account keeps its capabilities when a handler's process takes its id,
- * to go on with the set-up; they are dropped at its end. */
-static int keep_capabilities(struct bh_error *err)
+/* Root's power has done its work: from here on there is none on the host. The
+ * locked securebits keep the capabilities inside when a handler's process takes
+ * its id, to go on with the set-up; it drops them at the end. */
+static int give_up_power(const char **stage, struct bh_error *err)
 {
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0)
-		return bh_fail(err, errno, "keep capabilities over a change of ids");
-	return 0;
+	*stage = "user-namespace";
+	int r = bh_user_namespace_leave(SOCKET_FD, err);
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return bh_fail(err, errno, "make the launcher not dumpable");
+	*stage = "capabilities";
+	r = bh_capabilities_lock();
+	return r < 0 ? bh_fail(err, -r, "lock the capabilities") : 0;
 }
 
 static int enter_sandbox(struct launcher *l, const struct bh_message_configure *configure,
                          int handler_fd, const char **stage, struct bh_error *err)
 {
-	int r = 0;
+	int r = bh_namespaces_enter(stage, err);
 
-	if (!configure->in_user_namespace)
-		r = keep_capabilities(err);
-	if (r == 0)
-		r = bh_namespaces_enter(stage, err);
 	if (r < 0)
 		return r;
 	*stage = "root";
 	r = bh_root_enter(handler_fd, configure->handler_name, err);
 	if (r < 0)
 		return r;
+	if (l->plan.own_id)
+		r = give_up_power(stage, err);
+	if (r < 0)
+		return r;
+	*stage = "no-new-privs";
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return bh_fail(err, errno, "set no_new_privs");
 	*stage = "landlock";
 	r = bh_landlock_plan(&l->plan.landlock, err);
 	if (r < 0)
@@ -160,6 +171,7 @@ static int try_child(struct launcher *l, const char **stage, struct bh_error *er
 	slot->reaper = 0;
 	slot->trial = false;
 	bh_fd_done(&slot->handler_pidfd);
+	bh_fd_done(&slot->mount_namespace);
 	if (slot->failed_step == BH_STEP_NONE)
 		return 0;
 	*stage = bh_child_step_name(slot->failed_step);
@@ -169,7 +181,7 @@ static int try_child(struct launcher *l, const char **stage, struct bh_error *er
 static int allocate_slots(struct launcher *l, uint64_t max_running, struct bh_error *err)
 {
 	if (max_running == 0 || max_running > MAX_RUNNING)
-		return bh_fail_plain(err, EINVAL, "%llu batches at a time, expected 1 to %d",
+		return bh_fail_plain(err, EINVAL, "%llu batches at a time, expected 1 to %u",
 		                     (unsigned long long)max_running, MAX_RUNNING);
 	l->slots = calloc(max_running, sizeof(*l->slots));
 	if (!l->slots)
@@ -180,6 +192,7 @@ static int allocate_slots(struct launcher *l, uint64_t max_running, struct bh_er
 		l->slots[i].plan = &l->plan;
 		l->slots[i].id = (uint32_t)i;
 		l->slots[i].handler_pidfd = -1;
+		l->slots[i].mount_namespace = -1;
 	}
 	return bh_slot_allocate(&l->slots[0], err);
 }
@@ -194,8 +207,8 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	if (r < 0)
 		return r;
 	l->plan.sandboxed = configure->isolation == BH_ISOLATION_STRICT;
-	l->plan.drop_ids = l->plan.sandboxed && !configure->in_user_namespace;
-	l->plan.first_id = configure->handler_id;
+	l->plan.own_id = l->plan.sandboxed && !configure->in_user_namespace;
+	l->plan.first_id = BH_FIRST_INSIDE_ID;
 	l->plan.socket = SOCKET_FD;
 	l->plan.argv = l->arguments.argv;
 	l->plan.envp = l->arguments.envp;
@@ -207,6 +220,10 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 		                    err);
 	if (r == 0)
 		r = allocate_slots(l, configure->max_running, err);
+	if (r < 0)
+		return r;
+	*stage = "rlimits";
+	r = bh_rlimits_lower_common(err);
 	if (r < 0)
 		return r;
 	bh_rlimits_plan(&configure->limits, false, &l->plan.rlimits);
@@ -269,7 +286,9 @@ static int end_slot(struct launcher *l, struct bh_slot *slot, struct bh_error *e
 	l->n_running--;
 	close_batch(slot);
 	describe_end(slot, &message.ended);
-	return send_message(&message, err);
+	int r = send_message(&message, err);
+	bh_fd_done(&slot->mount_namespace); /* takes the mounts down */
+	return r;
 }
 
 /* A batch that could not even be cloned. */

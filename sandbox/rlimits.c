@@ -13,17 +13,44 @@
 #define ADDRESS_SPACE_FACTOR 4
 #define ADDRESS_SPACE_EXTRA  ((uint64_t)1 << 30)
 
-static void add(struct bh_rlimits *plan, int resource, uint64_t soft, uint64_t hard)
+/* No more than this process may give. */
+static struct rlimit within(int resource, uint64_t soft, uint64_t hard)
 {
 	struct rlimit inherited;
 	rlim_t most = RLIM_INFINITY;
 
 	if (getrlimit(resource, &inherited) == 0)
 		most = inherited.rlim_max;
+	return (struct rlimit){ .rlim_cur = soft < most ? soft : most,
+		                .rlim_max = hard < most ? hard : most };
+}
+
+int bh_rlimits_lower_common(struct bh_error *err)
+{
+	static const struct {
+		const char *name;
+		int resource;
+		rlim_t most;
+	} rows[] = { { "core size", RLIMIT_CORE, 0 },
+		     { "stack size", RLIMIT_STACK, STACK_BYTES },
+		     { "message queues", RLIMIT_MSGQUEUE, 0 },
+		     { "locked memory", RLIMIT_MEMLOCK, 0 },
+		     { "real-time priority", RLIMIT_RTPRIO, 0 },
+		     { "nice value", RLIMIT_NICE, 0 },
+		     { "pending signals", RLIMIT_SIGPENDING, PENDING_SIGNALS } };
+
+	for (size_t i = 0; i < BH_COUNT_OF(rows); i++) {
+		struct rlimit value = within(rows[i].resource, rows[i].most, rows[i].most);
+		if (setrlimit(rows[i].resource, &value) < 0)
+			return bh_fail(err, errno, "lower the limit of %s", rows[i].name);
+	}
+	return 0;
+}
+
+static void add(struct bh_rlimits *plan, int resource, uint64_t soft, uint64_t hard)
+{
 	plan->rows[plan->n_rows++] = (struct bh_rlimit_row){
-		.resource = resource,
-		.value = { .rlim_cur = soft < most ? soft : most,
-		           .rlim_max = hard < most ? hard : most },
+		.resource = resource, .value = within(resource, soft, hard)
 	};
 }
 
@@ -59,14 +86,7 @@ static void add_cpu_time(struct bh_rlimits *plan, uint64_t cpu_time_us)
 void bh_rlimits_plan(const struct bh_limits *limits, bool count_processes, struct bh_rlimits *ret)
 {
 	*ret = (struct bh_rlimits){ .n_rows = 0 };
-	add_same(ret, RLIMIT_CORE, 0);
 	add_same(ret, RLIMIT_NOFILE, OPEN_FILES);
-	add_same(ret, RLIMIT_STACK, STACK_BYTES);
-	add_same(ret, RLIMIT_MSGQUEUE, 0);
-	add_same(ret, RLIMIT_MEMLOCK, 0);
-	add_same(ret, RLIMIT_RTPRIO, 0);
-	add_same(ret, RLIMIT_NICE, 0);
-	add_same(ret, RLIMIT_SIGPENDING, PENDING_SIGNALS);
 	add_same(ret, RLIMIT_FSIZE, limits->file_size_bytes);
 	add_same(ret, RLIMIT_DATA, limits->memory_bytes);
 	add_same(ret, RLIMIT_AS, address_space(limits->memory_bytes));

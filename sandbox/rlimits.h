@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/resource.h>
 
+#include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
 struct bh_rlimit_row {
@@ -16,14 +17,19 @@ struct bh_rlimit_row {
 	struct rlimit value;
 };
 
-#define BH_RLIMIT_ROWS 13
+#define BH_RLIMIT_ROWS 6
 
 struct bh_rlimits {
 	struct bh_rlimit_row rows[BH_RLIMIT_ROWS];
 	size_t n_rows;
 };
 
-/* Turns limits into rows for setrlimit(2), none above what this process may
+/* Sets the limits that are the same for every handler on this process, whose
+ * children inherit them. */
+BH_MUST_CHECK
+int bh_rlimits_lower_common(struct bh_error *err);
+
+/* Turns the other limits into rows for setrlimit(2), none above what this process may
  * give. `count_processes`: RLIMIT_NPROC counts the processes of one batch only,
  * which is so in a user namespace of its own since Linux 5.14. */
 void bh_rlimits_plan(const struct bh_limits *limits, bool count_processes, struct bh_rlimits *ret);

@@ -6,6 +6,8 @@
  *
  *   supervisor                          launcher
  *   CONFIGURE (handler, strings)   ──▶  sets up the sandbox
+ *                                  ◀──  MAP_IDS, as root: it is in a user namespace
+ *   MAPPED                         ──▶
  *                                  ◀──  READY, or FAILED with the step
  *   SPAWN id (context, results,    ──▶  clones a handler
  *             stdout, stderr)
@@ -27,6 +29,8 @@
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
+	BH_MESSAGE_MAP_IDS,
+	BH_MESSAGE_MAPPED,
 	BH_MESSAGE_READY,
 	BH_MESSAGE_FAILED,
 	BH_MESSAGE_SPAWN,
@@ -56,7 +60,6 @@ struct bh_message_configure {
 	struct bh_limits limits;
 	uint64_t max_running;
 	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
-	uint32_t handler_id;        /* as root: first of `max_running` host ids that own nothing */
 	char handler_name[256];
 };
 
@@ -81,7 +84,7 @@ struct bh_message_ended {
 
 struct bh_message {
 	uint32_t type; /* enum bh_message_type */
-	uint32_t id;   /* of the batch's slot; 0 for CONFIGURE, READY and FAILED */
+	uint32_t id;   /* of the batch's slot; 0 for what is about none */
 	union {
 		struct bh_message_configure configure;
 		struct bh_message_failed failed;

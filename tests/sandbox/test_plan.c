@@ -34,7 +34,6 @@ START_TEST(limits_become_rows)
 	ck_assert_uint_eq(row_of(&plan, RLIMIT_FSIZE)->rlim_max, 12345);
 	ck_assert_uint_eq(row_of(&plan, RLIMIT_DATA)->rlim_max, 1 << 20);
 	ck_assert_uint_eq(row_of(&plan, RLIMIT_NPROC)->rlim_max, 7);
-	ck_assert_uint_eq(row_of(&plan, RLIMIT_CORE)->rlim_max, 0);
 }
 END_TEST
 
@@ -65,6 +64,18 @@ START_TEST(no_row_asks_for_more_than_the_caller_has)
 	bh_rlimits_plan(&limits, true, &plan);
 	ck_assert_uint_eq(row_of(&plan, RLIMIT_NOFILE)->rlim_cur, 100);
 	ck_assert_uint_eq(row_of(&plan, RLIMIT_NOFILE)->rlim_max, 100);
+}
+END_TEST
+
+START_TEST(common_limits_are_lowered_at_once)
+{
+	struct rlimit own;
+
+	ck_assert_int_eq(bh_rlimits_lower_common(NULL), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &own), 0);
+	ck_assert_uint_eq(own.rlim_max, 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_MEMLOCK, &own), 0);
+	ck_assert_uint_eq(own.rlim_max, 0);
 }
 END_TEST
 
@@ -143,6 +154,7 @@ static Suite *suite(void)
 	tcase_add_test(c, limits_become_rows);
 	tcase_add_test(c, no_limit_is_no_limit);
 	tcase_add_test(c, no_row_asks_for_more_than_the_caller_has);
+	tcase_add_test(c, common_limits_are_lowered_at_once);
 	tcase_add_test(c, strings_survive_the_way_to_the_launcher);
 	tcase_add_loop_test(c, strings_of_a_wrong_shape_are_refused, 0, (int)BH_COUNT_OF(refused));
 	tcase_add_test(c, the_profile_compiles_with_and_without_forks);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/user_namespace.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/wire/base.h"
+#include "ipc/wire/channel.h"
+#include "ipc/wire/message.h"
+
+static int ask_for_maps(int socket, struct bh_error *err)
+{
+	struct bh_message message = { .type = BH_MESSAGE_MAP_IDS };
+	int fds[BH_CHANNEL_MAX_FDS];
+
+	int r = bh_channel_send(socket, &message, sizeof(message), NULL, 0, err);
+	if (r < 0)
+		return r;
+	r = bh_channel_receive(socket, &message, sizeof(message), fds, err);
+	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
+		bh_fd_done(&fds[i]);
+	if (r < 0)
+		return r;
+	if (r == 0 || message.type != BH_MESSAGE_MAPPED)
+		return bh_fail(err, EPROTO, "wait for the maps of the user namespace");
+	return 0;
+}
+
+int bh_user_namespace_leave(int socket, struct bh_error *err)
+{
+	if (unshare(CLONE_NEWUSER) < 0)
+		return bh_fail(err, errno, "create a user namespace");
+	int r = ask_for_maps(socket, err);
+	if (r < 0)
+		return r;
+	if (setgroups(0, NULL) < 0)
+		return bh_fail(err, errno, "leave every group");
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return bh_fail(err, errno, "become root of the user namespace");
+	return 0;
+}
+
+static int write_map(pid_t pid, const char *name, const char *map, struct bh_error *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	BH_CLEANUP(bh_fd_done) int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return bh_fail(err, errno, "open %s", path);
+	if (write(fd, map, strlen(map)) < 0)
+		return bh_fail(err, errno, "write %s", path);
+	return 0;
+}
+
+int bh_user_namespace_map(pid_t pid, uid_t first, struct bh_error *err)
+{
+	char map[128];
+
+	snprintf(map, sizeof(map), "0 %u 1\n%u %u %u\n", first, BH_FIRST_INSIDE_ID, first + 1,
+	         BH_INSIDE_IDS);
+	int r = write_map(pid, "uid_map", map, err);
+	return r < 0 ? r : write_map(pid, "gid_map", map, err);
+}
