@@ -14,17 +14,20 @@ struct bh_settings;
 
 struct bh_command {
 	const char *name;
-	const char *summary; /* one line */
-	const char *usage;   /* after "bulkhead NAME" */
-	const char *text;    /* what it does, for its help */
-	const char *example; /* runs as written */
-	unsigned int groups; /* of options */
-	bool takes_operands;
+	const char *summary;    /* one line */
+	const char *usage;      /* after "bulkhead NAME" */
+	const char *text;       /* what it does, for its help */
+	const char *example;    /* runs as written */
+	unsigned int groups;    /* of options */
+	bool takes_operands;    /* one at least */
+	bool may_take_operands; /* what they are is the command's own business */
 	int (*run)(const struct bh_settings *settings, struct bh_complaint *complaint);
 };
 
 extern const struct bh_command bh_command_run;
 extern const struct bh_command bh_command_plan;
+extern const struct bh_command bh_command_profiles;
+extern const struct bh_command bh_command_doctor;
 
 /* All commands, NULL-terminated. */
 extern const struct bh_command *const bh_commands[];

@@ -103,8 +103,10 @@ void bh_json_double(struct bh_json *json, double value)
 		if (strtod(text, NULL) == value)
 			break;
 	}
-	if (!strpbrk(text, ".e"))
-		strcat(text, ".0");
+	if (!strpbrk(text, ".e")) {
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof(text) - used, ".0");
+	}
 	put_value(json, text);
 }
 

@@ -165,7 +165,7 @@ static void show(const json_t *value, struct shown *shown)
 {
 	*shown = (struct shown){ .size = 0 };
 	if (json_dump_callback(value, keep_shown, shown, JSON_ENCODE_ANY | JSON_COMPACT) < 0)
-		strcat(shown->text, "…");
+		memcpy(shown->text + shown->size, "…", sizeof("…"));
 }
 
 static void write_way(FILE *to, const struct bh_node *node)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,7 +11,27 @@
 #include "cli/settings.h"
 #include "ipc/wire/base.h"
 
-const struct bh_command *const bh_commands[] = { &bh_command_run, &bh_command_plan, NULL };
+const struct bh_command *const bh_commands[] = { &bh_command_run, &bh_command_plan,
+	                                         &bh_command_doctor, &bh_command_profiles, NULL };
+
+/* A standard descriptor that the caller closed would become one of our own. What
+ * takes its place can't be used for what it is for, so that using it is an error
+ * as it would have been. */
+static int fill_standard_descriptors(struct bh_complaint *complaint)
+{
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_WRONLY };
+
+	for (int fd = 0; fd < (int)BH_COUNT_OF(flags); fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (open("/dev/null", flags[fd]) != fd)
+			return bh_complain(complaint, BH_STATUS_INFRASTRUCTURE,
+			                   "descriptor %d is closed, and /dev/null can't take its "
+			                   "place",
+			                   fd);
+	}
+	return BH_STATUS_OK;
+}
 
 /* Each running batch takes a handful of descriptors. Where the limit can't be
  * raised, fewer batches run before it is met, which is then told. */
@@ -44,7 +65,7 @@ static int check_operands(const struct bh_command *command, const struct bh_sett
 		return bh_complain(complaint, BH_STATUS_INPUT,
 		                   "no handler: expected bulkhead %s %s", command->name,
 		                   command->usage);
-	if (!command->takes_operands && first)
+	if (!command->takes_operands && !command->may_take_operands && first)
 		return bh_complain(complaint, BH_STATUS_INPUT,
 		                   "'%s' is too much: expected bulkhead %s %s", first,
 		                   command->name, command->usage);
@@ -101,8 +122,11 @@ int bh_program_main(char *const *arguments)
 {
 	BH_CLEANUP(bh_complaint_done) struct bh_complaint complaint = BH_COMPLAINT_UNSET;
 
-	raise_descriptor_limit();
-	int status = dispatch(arguments, &complaint);
+	int status = fill_standard_descriptors(&complaint);
+	if (status == BH_STATUS_OK) {
+		raise_descriptor_limit();
+		status = dispatch(arguments, &complaint);
+	}
 	if (complaint.text)
 		bh_note("%s", complaint.text);
 	else if (status == BH_STATUS_INPUT || status == BH_STATUS_INFRASTRUCTURE)

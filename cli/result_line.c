@@ -63,6 +63,12 @@ static void write_syscall(struct bh_json *json, const struct bh_syscall *call)
 	bh_json_end_array(json);
 	bh_json_key(json, "instruction");
 	bh_json_hex(json, call->instruction);
+	write_text(json, "file", call->file);
+	bh_json_key(json, "file_offset");
+	if (call->file[0] != '\0')
+		bh_json_hex(json, call->file_offset);
+	else
+		bh_json_null(json);
 	bh_json_end_object(json);
 }
 
@@ -157,6 +163,11 @@ static void write_usage(struct bh_json *json, const struct bh_usage *usage)
 	bh_json_begin_object(json);
 	write_ms(json, "user_ms", usage->user_us);
 	write_ms(json, "system_ms", usage->system_us);
+	bh_json_key(json, "memory_peak_bytes");
+	if (usage->memory_peak_bytes > 0)
+		bh_json_uint(json, usage->memory_peak_bytes);
+	else
+		bh_json_null(json);
 	write_uint(json, "max_rss_bytes", usage->max_rss_bytes);
 	write_uint(json, "minor_faults", usage->minor_faults);
 	write_uint(json, "major_faults", usage->major_faults);
@@ -194,6 +205,13 @@ int bh_result_write(struct bh_json *json, const struct bh_result *result)
 		return r;
 	write_accounts(json, result);
 	write_usage(json, &result->usage);
+	bh_json_key(json, "missing_layers");
+	if (result->missing_layers[0])
+		bh_json_string(json, result->missing_layers);
+	else
+		bh_json_null(json);
+	bh_json_key(json, "memory_held_by");
+	bh_json_string(json, bh_memory_holder_name(result->memory_held_by));
 	write_output(json, result);
 	bh_json_end_object(json);
 	return 0;

@@ -201,6 +201,9 @@ static bool is_handler_fault(int code)
 	case ENOEXEC:
 	case EISDIR:
 	case EINVAL:
+	case ENOTDIR:
+	case ELOOP:
+	case E2BIG:
 		return true;
 	default:
 		return false;
@@ -222,10 +225,16 @@ static int make_executor(struct run *run)
 	options.launcher = launcher;
 	options.limits = settings->limits;
 	options.isolation = (enum bh_isolation)settings->isolation;
+	options.profile = settings->profile;
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
 	int r = bh_executor_new(run->inputs.entries.store, &options, &run->executor, &err);
+	if (r == -ENOTSUP && options.isolation == BH_ISOLATION_STRICT)
+		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE,
+		                   "%s\n'bulkhead doctor' says what would give it; --isolate "
+		                   "best-effort runs with what there is",
+		                   err.text);
 	if (r < 0)
 		return bh_complain(run->complaint,
 		                   is_handler_fault(-r) ? BH_STATUS_INPUT

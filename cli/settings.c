@@ -24,6 +24,7 @@ static bool is_not_empty(const char *text)
 
 static const char *const isolation_names[] = {
 	[BH_ISOLATION_STRICT] = "strict",
+	[BH_ISOLATION_BEST_EFFORT] = "best-effort",
 	[BH_ISOLATION_NONE] = "none",
 	NULL,
 };
@@ -69,10 +70,10 @@ static const struct bh_option options[] = {
 	  .argument = "DUR", .help = "from SIGTERM to SIGKILL (500ms)" },
 	{ "cpu-time", 0, BH_OPTION_DURATION, BH_GROUP_LIMITS, AT(limits.cpu_time_us),
 	  .refuses_zero = true, .takes_none = true, .argument = "DUR",
-	  .help = "user and system time of a process, rounded up to whole\nseconds (none)" },
+	  .help = "user and system time of all processes together (none)" },
 	{ "memory", 0, BH_OPTION_SIZE, BH_GROUP_LIMITS, AT(limits.memory_bytes),
 	  .refuses_zero = true, .takes_none = true, .argument = "SIZE",
-	  .help = "address space that a process may write to (512M)" },
+	  .help = "memory of all processes together (512M)" },
 	{ "max-procs", 0, BH_OPTION_COUNT, BH_GROUP_LIMITS, AT(limits.max_procs),
 	  .refuses_zero = true, .takes_none = true, .argument = "N",
 	  .help = "processes at a time; 1: no forks (1)" },
@@ -90,9 +91,15 @@ static const struct bh_option options[] = {
 	  .help = "kept of stdout and of stderr, each (64K); none: 1G" },
 
 	{ "isolate", 0, BH_OPTION_CHOICE, BH_GROUP_ISOLATION, AT(isolation),
-	  .choices = isolation_names, .argument = "none|strict",
+	  .choices = isolation_names, .argument = "strict|best-effort|none",
 	  .help = "strict: refuse to run where a layer is missing (strict);\n"
+	          "best-effort: run with what there is, results say what\n"
+	          "is missing;\n"
 	          "none: limits and clean-up only, for handlers you trust" },
+	{ "profile", 0, BH_OPTION_TEXT, BH_GROUP_ISOLATION, AT(profile), .argument = "NAME|FILE",
+	  .accepts = is_not_empty, .expected = "a name or a path",
+	  .help = "system calls that a handler may make: a profile's name\n"
+	          "(bulkhead profiles lists them) or an OCI seccomp file (compute)" },
 	{ "env", 0, BH_OPTION_LIST, BH_GROUP_ISOLATION, AT(env), .argument = "KEY=VALUE",
 	  .accepts = is_variable, .expected = "KEY=VALUE",
 	  .help = "one more variable for the handler. Repeatable" },
@@ -120,6 +127,9 @@ static const struct bh_option options[] = {
 	{ "verbose", 'v', BH_OPTION_FLAG, BH_GROUP_OUTPUT, AT(verbose),
 	  .help = "a line for each batch on standard error" },
 
+	{ "json", 0, BH_OPTION_FLAG, BH_GROUP_DOCTOR, AT(json),
+	  .help = "print one JSON object instead of a table" },
+
 	{ "help", 'h', BH_OPTION_FLAG, BH_GROUP_HELP, AT(help), .help = "print this and exit" },
 };
 
@@ -130,6 +140,7 @@ static const struct bh_option_group headings[] = {
 	{ BH_GROUP_ISOLATION, "Isolation" },
 	{ BH_GROUP_EXECUTION, "Execution" },
 	{ BH_GROUP_WRITING | BH_GROUP_OUTPUT, "Output" },
+	{ BH_GROUP_DOCTOR, "Output" },
 	{ BH_GROUP_HELP, "Help" },
 };
 
@@ -196,7 +207,7 @@ int bh_settings_parse(struct bh_settings *settings, unsigned int groups, char *c
 	int r = bh_options_parse(&bh_settings_table, groups, arguments, settings,
 	                         &settings->operands, complaint);
 
-	if (r != BH_STATUS_OK || settings->help)
+	if (r != BH_STATUS_OK || settings->help || !(groups & BH_GROUP_INPUT))
 		return r;
 	return check_together(settings, complaint);
 }

@@ -26,6 +26,7 @@ struct bh_settings {
 	struct bh_planner_options planner;
 	struct bh_limits limits;
 	unsigned int isolation; /* enum bh_isolation */
+	const char *profile;
 	struct bh_words env;
 	uint64_t jobs; /* 0: the online CPUs */
 	bool stop_on_error;
@@ -37,6 +38,7 @@ struct bh_settings {
 	bool quiet;
 	bool verbose;
 	bool help;
+	bool json;
 	char *const *operands; /* NULL-terminated: handler and arguments */
 };
 
@@ -52,6 +54,7 @@ void bh_settings_done(struct bh_settings *settings);
 #define BH_GROUP_OUTPUT    32u
 #define BH_GROUP_WRITING   64u /* the part of the output that plan has too */
 #define BH_GROUP_HELP      128u
+#define BH_GROUP_DOCTOR    256u
 
 extern const struct bh_option_table bh_settings_table;
 

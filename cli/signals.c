@@ -28,7 +28,9 @@ int bh_signals_open(int *ret_fd, struct bh_complaint *complaint)
 	sigemptyset(&set);
 	for (size_t i = 0; i < BH_COUNT_OF(stopping); i++)
 		add_unless_ignored(&set, stopping[i]);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0)
+	/* a reader that went away and a file that may grow no further are errors of write */
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0 ||
+	    sigaction(SIGXFSZ, &ignore, NULL) < 0)
 		return bh_complain_errno(complaint, errno, "set up signals");
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)

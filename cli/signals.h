@@ -6,7 +6,8 @@
  *
  * They are blocked and come through a descriptor (signalfd(2)). One that was
  * ignored when the program started stays ignored, as under nohup(1). SIGPIPE is
- * ignored: a reader that went away is an error of write(2). */
+ * ignored: a reader that went away is an error of write(2), and so is SIGXFSZ, for
+ * a file that may grow no further. */
 
 #include "bulkhead/error.h"
 

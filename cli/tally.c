@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/complaint.h"
 #include "ipc/wire/base.h"
@@ -44,6 +45,9 @@ void bh_tally_add(struct bh_tally *tally, const struct bh_result *result, size_t
 	}
 	tally->tasks_missing += result->n_missing_task_ids;
 	tally->trailing += result->trailing_bytes > 0;
+	if (result->missing_layers[0])
+		memcpy(tally->missing_layers, result->missing_layers,
+		       sizeof(tally->missing_layers));
 	if (!result->success && tally->n_shown < BH_TALLY_SHOWN) {
 		tally->shown[tally->n_shown] = bh_failure_dup(result);
 		tally->n_shown += tally->shown[tally->n_shown] != NULL;
@@ -114,6 +118,8 @@ void bh_tally_print(const struct bh_tally *tally, const struct bh_tally_totals *
 	        " without a record; %zu entries",
 	        tally->tasks, tally->task_results, tally->task_errors, tally->tasks_missing,
 	        totals->n_entries);
+	if (tally->missing_layers[0])
+		bh_note("isolation was without: %s", tally->missing_layers);
 	if (tally->trailing > 0)
 		bh_note("%" PRIu64 " batches wrote bytes after their final record, not read",
 		        tally->trailing);

@@ -22,8 +22,9 @@ struct bh_tally {
 	uint64_t task_results;
 	uint64_t task_errors;
 	uint64_t tasks_missing;
-	uint64_t trailing;           /* batches with bytes after their final record */
-	char *shown[BH_TALLY_SHOWN]; /* owned: failures in words */
+	uint64_t trailing;                        /* batches with bytes after their final record */
+	char missing_layers[BH_LAYERS_TEXT_SIZE]; /* of isolation, in some batch */
+	char *shown[BH_TALLY_SHOWN];              /* owned: failures in words */
 	size_t n_shown;
 };
 #define BH_TALLY_UNSET ((struct bh_tally){ .batches = 0 })

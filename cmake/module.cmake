@@ -12,6 +12,8 @@ set(BH_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wvla -Wswitch-enum -Wmissin
 function(bh_compile_options target)
 	target_compile_options(${target} PRIVATE ${BH_WARNINGS})
 	target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+	# a broken promise of our own ends the program, in what users run too
+	target_compile_options(${target} PRIVATE -UNDEBUG)
 	if(BH_WERROR)
 		target_compile_options(${target} PRIVATE -Werror)
 	endif()

@@ -30,7 +30,9 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_NONE] = "",
 		[BH_STEP_REAPER] = "pid-namespace",
 		[BH_STEP_CLONE] = "clone",
+		[BH_STEP_CGROUP] = "cgroup",
 		[BH_STEP_SESSION] = "session",
+		[BH_STEP_CGROUP_NAMESPACE] = "cgroup-namespace",
 		[BH_STEP_PROC] = "proc",
 		[BH_STEP_IDS] = "ids",
 		[BH_STEP_USER_NAMESPACE] = "user-namespace",
@@ -46,10 +48,15 @@ const char *bh_child_step_name(enum bh_child_step step)
 	return (size_t)step < BH_COUNT_OF(names) ? names[step] : "unknown";
 }
 
-static _Noreturn void leave(void)
+/* A call that a handler's process makes for us when its filter is loaded already.
+ * None of these has a sixth argument; with the key there the filter lets it pass. */
+#define keyed(key, n, a, b, c, d, e) \
+	(bh_raw6((n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(key)))
+
+static _Noreturn void leave(uint64_t key)
 {
 	for (;;)
-		bh_raw1(SYS_exit_group, 0);
+		keyed(key, SYS_exit_group, 0, 0, 0, 0, 0);
 }
 
 /* Ends the child with the step that failed, unless it didn't. */
@@ -59,7 +66,7 @@ static void check(struct bh_slot *slot, enum bh_child_step step, long result)
 		return;
 	slot->failed_step = step;
 	slot->failed_code = (int)-result;
-	leave();
+	leave(slot->plan->key);
 }
 
 /* ---- the handler, before its exec ---- */
@@ -112,7 +119,7 @@ static long set_rlimits(const struct bh_rlimits *rlimits)
 static void nothing(void *unused)
 {
 	(void)unused;
-	leave();
+	leave(0);
 }
 
 /* With a limit of two, a second process can be cloned only where processes of
@@ -130,19 +137,37 @@ static bool processes_count_by_namespace(char *stack_top)
 	return true;
 }
 
-static void enter_sandbox(struct bh_slot *slot)
+static long take_id(const struct bh_slot *slot)
 {
 	const struct bh_child_plan *plan = slot->plan;
 
+	return become(plan->one_id ? plan->first_id : plan->first_id + slot->id);
+}
+
+static void enter_namespaces(struct bh_slot *slot)
+{
+	/* from inside its own cgroup, which it so sees as the top */
+	check(slot, BH_STEP_CGROUP_NAMESPACE, bh_raw1(SYS_unshare, CLONE_NEWCGROUP));
 	check(slot, BH_STEP_PROC, mount_proc(slot));
-	if (plan->own_id)
-		check(slot, BH_STEP_IDS, become(plan->first_id + slot->id));
+	if (slot->plan->own_id)
+		check(slot, BH_STEP_IDS, take_id(slot));
 	else
 		check(slot, BH_STEP_USER_NAMESPACE, become_nobody());
-	check(slot, BH_STEP_RLIMITS, set_rlimits(&plan->rlimits));
-	if (slot->trial) /* on the lower half of the handler's own stack */
-		slot->counts_processes = processes_count_by_namespace(
-		        slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
+}
+
+/* A process without a PID namespace ends with its reaper. After the change of
+ * ids, which would take that back. */
+static void follow_reaper(struct bh_slot *slot)
+{
+	if (slot->plan->own_id)
+		check(slot, BH_STEP_IDS, take_id(slot));
+	check(slot, BH_STEP_SESSION, bh_raw2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL));
+}
+
+static void confine(struct bh_slot *slot)
+{
+	const struct bh_child_plan *plan = slot->plan;
+
 	check(slot, BH_STEP_CAPABILITIES, bh_capabilities_drop());
 	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(plan->landlock));
 	int listener = bh_filter_load(&plan->filter);
@@ -159,48 +184,58 @@ static long arrange_descriptors(const struct bh_slot *slot)
 		{ slot->out, 1 }, { slot->err, 2 }, { slot->context, 3 }, { slot->results, 4 }
 	};
 	unsigned int first_closed = 5;
+	uint64_t key = slot->plan->key;
 
-	long r = bh_raw3(SYS_close_range, ~0u - 1, ~0u, CLOSE_RANGE_UNSHARE);
+	long r = keyed(key, SYS_close_range, ~0u - 1, ~0u, CLOSE_RANGE_UNSHARE, 0, 0);
 	/* opened anew: a shared description would carry flags between batches */
-	long null = r < 0 ? r : bh_raw4(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	long null =
+	        r < 0 ? r
+	              : keyed(key, SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0, 0);
 	if (null < 0)
 		return null;
-	r = bh_raw3(SYS_dup3, null, 0, 0);
+	r = keyed(key, SYS_dup3, null, 0, 0, 0, 0);
 	for (size_t i = 0; r >= 0 && i < BH_COUNT_OF(wanted); i++)
-		r = bh_raw3(SYS_dup3, wanted[i][0], wanted[i][1], 0);
+		r = keyed(key, SYS_dup3, wanted[i][0], wanted[i][1], 0, 0, 0);
 	if (r >= 0 && slot->plan->executable >= 0) {
 		first_closed = 6;
 		if (slot->plan->executable != 5)
-			r = bh_raw3(SYS_dup3, slot->plan->executable, 5, O_CLOEXEC);
+			r = keyed(key, SYS_dup3, slot->plan->executable, 5, O_CLOEXEC, 0, 0);
 	}
-	return r < 0 ? r : bh_raw3(SYS_close_range, first_closed, ~0u, 0);
+	return r < 0 ? r : keyed(key, SYS_close_range, first_closed, ~0u, 0, 0, 0);
 }
 
 static long execute(const struct bh_child_plan *plan)
 {
 	if (plan->executable >= 0)
-		return bh_raw5(SYS_execveat, 5, "", plan->argv, plan->envp, AT_EMPTY_PATH);
-	return bh_raw3(SYS_execve, plan->script, plan->argv, plan->envp);
+		return keyed(plan->key, SYS_execveat, 5, "", plan->argv, plan->envp, AT_EMPTY_PATH);
+	return keyed(plan->key, SYS_execveat, AT_FDCWD, plan->script, plan->argv, plan->envp, 0);
 }
 
 static void handler_main(void *arg)
 {
 	struct bh_slot *slot = arg;
+	const struct bh_child_plan *plan = slot->plan;
 	uint64_t no_signals = 0;
 
+	check(slot, BH_STEP_CGROUP, bh_cgroup_join(&plan->cgroup, &slot->cgroup));
 	check(slot, BH_STEP_SESSION, bh_raw0(SYS_setsid));
-	if (slot->plan->sandboxed) {
-		enter_sandbox(slot);
-	} else {
-		check(slot, BH_STEP_SESSION, bh_raw2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL));
-		check(slot, BH_STEP_RLIMITS, set_rlimits(&slot->plan->rlimits));
-	}
+	if (plan->namespaces)
+		enter_namespaces(slot);
+	else
+		follow_reaper(slot);
+	check(slot, BH_STEP_RLIMITS, set_rlimits(&plan->rlimits));
+	if (slot->trial && plan->namespaces) /* on the lower half of the handler's own stack */
+		slot->counts_processes = processes_count_by_namespace(
+		        slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
+	if (plan->confined)
+		confine(slot);
 	check(slot, BH_STEP_DESCRIPTORS, arrange_descriptors(slot));
 	check(slot, BH_STEP_SIGNALS,
-	      bh_raw4(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)));
+	      keyed(plan->key, SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL,
+	            sizeof(no_signals), 0));
 	if (!slot->trial)
-		check(slot, BH_STEP_EXEC, execute(slot->plan));
-	leave();
+		check(slot, BH_STEP_EXEC, execute(plan));
+	leave(plan->key);
 }
 
 /* ---- the reaper ---- */
@@ -238,7 +273,7 @@ static void await_handler(struct bh_slot *slot)
 		if (pid == slot->handler)
 			break;
 		if (pid < 0 && pid != -EINTR)
-			leave(); /* can't be: the handler is ours until it was waited for */
+			leave(0); /* can't be: the handler is ours until it was waited for */
 	}
 	slot->wait_status = status;
 	slot->ended = true;
@@ -275,9 +310,9 @@ static void kill_children(void)
 static void reaper_main(void *arg)
 {
 	struct bh_slot *slot = arg;
-	bool sandboxed = slot->plan->sandboxed;
+	bool namespaces = slot->plan->namespaces;
 
-	if (!sandboxed) {
+	if (!namespaces) {
 		check(slot, BH_STEP_REAPER, bh_raw2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL));
 		check(slot, BH_STEP_REAPER, bh_raw2(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1));
 	}
@@ -293,10 +328,10 @@ static void reaper_main(void *arg)
 	if (slot->listener >= 0)
 		bh_raw1(SYS_close, slot->listener);
 	await_handler(slot);
-	if (!sandboxed)
+	if (!namespaces)
 		kill_children();
 	bh_raw2(SYS_getrusage, RUSAGE_CHILDREN, &slot->usage);
-	leave();
+	leave(0);
 }
 
 /* ---- the launcher's side ---- */
@@ -322,7 +357,7 @@ int bh_slot_start(struct bh_slot *slot, struct bh_error *err)
 {
 	unsigned long flags = CLONE_VM | CLONE_FILES | SIGCHLD;
 
-	if (slot->plan->sandboxed)
+	if (slot->plan->namespaces)
 		flags |= CLONE_NEWPID;
 	slot->failed_step = BH_STEP_NONE;
 	slot->failed_code = 0;

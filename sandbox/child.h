@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "bulkhead/error.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/rlimits.h"
 
@@ -29,7 +30,9 @@ enum bh_child_step {
 	BH_STEP_NONE,
 	BH_STEP_REAPER,
 	BH_STEP_CLONE,
+	BH_STEP_CGROUP,
 	BH_STEP_SESSION,
+	BH_STEP_CGROUP_NAMESPACE,
 	BH_STEP_PROC,
 	BH_STEP_IDS,
 	BH_STEP_USER_NAMESPACE,
@@ -46,11 +49,15 @@ const char *bh_child_step_name(enum bh_child_step step);
 
 /* What is the same for all batches of a launcher. */
 struct bh_child_plan {
-	bool sandboxed; /* namespaces, ids, capabilities and filter, not limits alone */
-	bool own_id; /* as root: an id for each slot, from first_id on; else a user namespace */
+	bool namespaces; /* and all that needs them */
+	bool confined;   /* capabilities, Landlock and filter, not limits alone */
+	bool own_id;     /* as root: an id for each slot, from first_id on */
+	bool one_id;     /* with own_id: the same for all slots, where there is no other */
 	uid_t first_id;
+	struct bh_cgroup cgroup;
 	struct bh_rlimits rlimits;
 	struct bh_filter filter;
+	uint64_t key;       /* that lets our own calls pass the filter; a secret */
 	int landlock;       /* rule set; -1 where the kernel has none */
 	int socket;         /* to the supervisor */
 	int executable;     /* descriptor of an ELF handler; -1 for a script */
@@ -65,6 +72,7 @@ struct bh_slot {
 	bool trial;                     /* everything but the exec */
 	char *stacks;                   /* owned by the launcher: see bh_slot_allocate */
 	int context, results, out, err; /* owned by the launcher until the end */
+	struct bh_cgroup_slot cgroup;   /* the launcher's; begun before the start */
 	pid_t reaper;                   /* 0 while nothing runs */
 	/* written by the reaper and the handler, read after the reaper's end */
 	enum bh_child_step failed_step;

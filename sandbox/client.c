@@ -11,29 +11,29 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/channel.h"
 #include "sandbox/arguments.h"
+#include "sandbox/cgroup_dir.h"
 #include "sandbox/launch.h"
+#include "sandbox/profile_catalog.h"
+#include "sandbox/profile_wire.h"
 #include "sandbox/user_namespace.h"
 
 #define SET_UP_PATIENCE_MS 60000
 #define SEND_PATIENCE_MS   10000
 
-/* Ids that no account has and no service hands out: systemd's table of user ids
- * leaves 1879048192 to 2147352575 unused (systemd, "Users, Groups, UIDs and
- * GIDs on systemd Systems"). Each launcher takes a range of its own by its
- * supervisor's pid. */
-#define FIRST_HANDLER_ID  1900000000u
-#define IDS_OF_A_LAUNCHER 2048u
-#define LAUNCHERS_APART   65536u
-
 struct bh_sandbox {
 	struct bh_launched launcher;
-	bool isolated;
+	bool isolated; /* in a PID namespace */
+	char missing[BH_LAYERS_TEXT_SIZE];
+	uint32_t landlock;                      /* its ABI */
+	char cgroup[BH_CGROUP_NAME_SIZE];       /* cgroups of this name … */
+	int cgroup_parents[BH_CHANNEL_MAX_FDS]; /* … are in these; owned; -1 where none */
+	char cgroup_missing[BH_CGROUP_MISSING_SIZE];
 	/* events received while a message waited for room; the oldest at `first` */
 	struct bh_sandbox_event *events;
 	size_t n_events, first_event, events_capacity;
 };
 
-static int make_configure(const struct bh_sandbox_options *options,
+static int make_configure(const struct bh_sandbox_options *options, enum bh_isolation isolation,
                           const struct bh_launched *launcher, struct bh_message *ret,
                           struct bh_error *err)
 {
@@ -45,26 +45,38 @@ static int make_configure(const struct bh_sandbox_options *options,
 		return bh_fail_plain(err, EINVAL, "handler name of %zu bytes", length);
 	memcpy(configure->handler_name, options->handler_name, length + 1);
 	configure->version = BH_MESSAGE_VERSION;
-	configure->isolation = options->isolation;
+	configure->isolation = isolation;
 	configure->limits = options->limits;
 	configure->max_running = options->max_running;
+	configure->supervisor = (uint32_t)getpid();
 	configure->in_user_namespace = launcher->in_user_namespace;
 	return 0;
 }
 
-static int send_configure(const struct bh_sandbox_options *options,
+static int pack_profile(const struct bh_profile *given, struct bh_region *ret, struct bh_error *err)
+{
+	BH_CLEANUP(bh_profile_done) struct bh_profile loaded = BH_PROFILE_UNSET;
+	int r = given ? 0 : bh_profile_load(NULL, &loaded, err);
+
+	return r < 0 ? r : bh_profile_pack(given ? given : &loaded, ret, err);
+}
+
+static int send_configure(const struct bh_sandbox_options *options, enum bh_isolation isolation,
                           const struct bh_launched *launcher, struct bh_error *err)
 {
 	BH_CLEANUP(bh_region_done) struct bh_region arguments = BH_REGION_UNSET;
+	BH_CLEANUP(bh_region_done) struct bh_region profile = BH_REGION_UNSET;
 	struct bh_message message;
 
-	int r = make_configure(options, launcher, &message, err);
+	int r = make_configure(options, isolation, launcher, &message, err);
 	if (r == 0)
 		r = bh_arguments_pack(options->handler_path, options->handler_name, options->args,
 		                      options->env, &arguments, err);
+	if (r == 0)
+		r = pack_profile(options->profile, &profile, err);
 	if (r < 0)
 		return r;
-	const int fds[] = { options->handler_fd, arguments.fd };
+	const int fds[] = { options->handler_fd, arguments.fd, profile.fd };
 	return bh_channel_send(launcher->socket, &message, sizeof(message), fds, BH_COUNT_OF(fds),
 	                       err);
 }
@@ -75,8 +87,35 @@ static void close_all(int *fds)
 		bh_fd_done(&fds[i]);
 }
 
-static int receive_answer(int socket, struct bh_message *ret, struct bh_error *err)
+/* Cgroups that the launcher may leave behind. */
+static void take_cgroups(struct bh_sandbox *sandbox, const struct bh_message *message, int *fds)
 {
+	if (message->type == BH_MESSAGE_READY) {
+		sandbox->landlock = message->ready.landlock;
+		memcpy(sandbox->cgroup, message->ready.cgroup, sizeof(sandbox->cgroup));
+		memcpy(sandbox->cgroup_missing, message->ready.cgroup_missing,
+		       sizeof(sandbox->cgroup_missing));
+	} else if (message->type == BH_MESSAGE_FAILED) {
+		memcpy(sandbox->cgroup, message->failed.cgroup, sizeof(sandbox->cgroup));
+	} else {
+		return;
+	}
+	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
+		sandbox->cgroup_parents[i] = BH_TAKE(fds[i], -1);
+}
+
+static void remove_cgroups(struct bh_sandbox *sandbox)
+{
+	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++) {
+		if (sandbox->cgroup_parents[i] >= 0)
+			bh_cgroup_dir_remove(sandbox->cgroup_parents[i], sandbox->cgroup);
+		bh_fd_done(&sandbox->cgroup_parents[i]);
+	}
+}
+
+static int receive_answer(struct bh_sandbox *sandbox, struct bh_message *ret, struct bh_error *err)
+{
+	int socket = sandbox->launcher.socket;
 	struct pollfd polled = { .fd = socket, .events = POLLIN };
 	int fds[BH_CHANNEL_MAX_FDS];
 	int r;
@@ -88,6 +127,8 @@ static int receive_answer(int socket, struct bh_message *ret, struct bh_error *e
 		return bh_fail_plain(err, ETIMEDOUT, "the launcher was not ready after %d s",
 		                     SET_UP_PATIENCE_MS / 1000);
 	r = bh_channel_receive(socket, ret, sizeof(*ret), fds, err);
+	if (r == 1)
+		take_cgroups(sandbox, ret, fds);
 	close_all(fds);
 	if (r == 0)
 		return bh_fail_plain(err, EPIPE, "the launcher ended while it set the sandbox up");
@@ -97,25 +138,24 @@ static int receive_answer(int socket, struct bh_message *ret, struct bh_error *e
 static int map_ids(const struct bh_launched *launcher, struct bh_error *err)
 {
 	struct bh_message message = { .type = BH_MESSAGE_MAPPED };
-	uid_t first = FIRST_HANDLER_ID + (uid_t)getpid() % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
+	int r = bh_user_namespace_map(launcher->pid, bh_unused_host_id(getpid()), err);
 
-	int r = bh_user_namespace_map(launcher->pid, first, err);
 	if (r < 0)
 		return r;
 	return bh_channel_send(launcher->socket, &message, sizeof(message), NULL, 0, err);
 }
 
-static int await_ready(const struct bh_launched *launcher, char *stage, struct bh_error *err)
+static int await_ready(struct bh_sandbox *sandbox, char *stage, struct bh_error *err)
 {
 	struct bh_message message;
 
-	int r = receive_answer(launcher->socket, &message, err);
+	int r = receive_answer(sandbox, &message, err);
 	if (r == 0 && message.type == BH_MESSAGE_MAP_IDS) {
-		r = map_ids(launcher, err);
+		r = map_ids(&sandbox->launcher, err);
 		if (r < 0)
 			snprintf(stage, BH_STAGE_TEXT_SIZE, "user-namespace");
 		if (r == 0)
-			r = receive_answer(launcher->socket, &message, err);
+			r = receive_answer(sandbox, &message, err);
 	}
 	if (r < 0)
 		return r;
@@ -130,27 +170,28 @@ static int await_ready(const struct bh_launched *launcher, char *stage, struct b
 	return -message.failed.error.code;
 }
 
-int bh_sandbox_start(const struct bh_sandbox_options *options, struct bh_sandbox **ret,
-                     char stage[BH_STAGE_TEXT_SIZE], struct bh_error *err)
+/* With `isolation` as the launcher is to understand it: BEST_EFFORT goes without
+ * namespaces. */
+static int start_as(const struct bh_sandbox_options *options, enum bh_isolation isolation,
+                    struct bh_sandbox **ret, char *stage, struct bh_error *err)
 {
-	bool isolate = options->isolation != BH_ISOLATION_NONE;
-	char ignored[BH_STAGE_TEXT_SIZE];
+	bool isolate = isolation == BH_ISOLATION_STRICT;
 
-	if (!stage)
-		stage = ignored;
 	stage[0] = '\0';
 	struct bh_sandbox *made = calloc(1, sizeof(*made));
 	if (!made)
 		return bh_fail(err, ENOMEM, "sandbox");
 	made->isolated = isolate;
 	made->launcher = BH_LAUNCHED_UNSET;
+	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
+		made->cgroup_parents[i] = -1;
 	int r = bh_launch(options->launcher, isolate, &made->launcher, err);
-	if (r < 0 && isolate && r == -EPERM)
+	if (r < 0 && isolate && r != -ENOENT && r != -EACCES)
 		snprintf(stage, BH_STAGE_TEXT_SIZE, "user-namespace");
 	if (r == 0)
-		r = send_configure(options, &made->launcher, err);
+		r = send_configure(options, isolation, &made->launcher, err);
 	if (r == 0)
-		r = await_ready(&made->launcher, stage, err);
+		r = await_ready(made, stage, err);
 	if (r == 0 && fcntl(made->launcher.socket, F_SETFL, O_NONBLOCK) < 0)
 		r = bh_fail(err, errno, "make the launcher's socket non-blocking");
 	if (r < 0) {
@@ -161,6 +202,63 @@ int bh_sandbox_start(const struct bh_sandbox_options *options, struct bh_sandbox
 	return 0;
 }
 
+/* `stage` and `why` say what namespaces failed for; NULL where they didn't. */
+static void note_missing(struct bh_sandbox *sandbox, const char *stage, const struct bh_error *why)
+{
+	const char *before = "";
+	size_t used = 0;
+
+	if (why) {
+		snprintf(sandbox->missing, sizeof(sandbox->missing),
+		         "namespaces, root, proc (%s: %.180s)", stage, why->text);
+		used = strlen(sandbox->missing);
+		before = "; ";
+	}
+	if (sandbox->landlock == 0)
+		snprintf(sandbox->missing + used, sizeof(sandbox->missing) - used,
+		         "%slandlock (not in this kernel)", before);
+}
+
+static int start_best_effort(const struct bh_sandbox_options *options, struct bh_sandbox **ret,
+                             char *stage, struct bh_error *err)
+{
+	struct bh_error why = BH_ERROR_UNSET;
+
+	int r = start_as(options, BH_ISOLATION_STRICT, ret, stage, &why);
+	if (r == 0) {
+		note_missing(*ret, NULL, NULL);
+		return 0;
+	}
+	if (stage[0] == '\0') { /* nothing that a sandbox with less would cure */
+		if (err)
+			*err = why;
+		return r;
+	}
+	char missed[BH_STAGE_TEXT_SIZE];
+	memcpy(missed, stage, sizeof(missed));
+	r = start_as(options, BH_ISOLATION_BEST_EFFORT, ret, stage, err);
+	if (r == 0)
+		note_missing(*ret, missed, &why);
+	return r;
+}
+
+int bh_sandbox_start(const struct bh_sandbox_options *options, struct bh_sandbox **ret,
+                     char stage[BH_STAGE_TEXT_SIZE], struct bh_error *err)
+{
+	char ignored[BH_STAGE_TEXT_SIZE];
+
+	if (!stage)
+		stage = ignored;
+	if (options->isolation == BH_ISOLATION_BEST_EFFORT)
+		return start_best_effort(options, ret, stage, err);
+	return start_as(options, options->isolation, ret, stage, err);
+}
+
+const char *bh_sandbox_missing(const struct bh_sandbox *sandbox)
+{
+	return sandbox->missing;
+}
+
 void bh_sandbox_free(struct bh_sandbox *sandbox)
 {
 	if (!sandbox)
@@ -168,10 +266,16 @@ void bh_sandbox_free(struct bh_sandbox *sandbox)
 	/* the end of pid 1 is the end of its namespace; without one the launcher
 	 * cleans up by itself */
 	bh_launched_end(&sandbox->launcher, sandbox->isolated);
+	remove_cgroups(sandbox);
 	for (size_t i = 0; i < sandbox->n_events; i++)
 		bh_fd_done(&sandbox->events[sandbox->first_event + i].listener);
 	free(sandbox->events);
 	free(sandbox);
+}
+
+const char *bh_sandbox_cgroup_missing(const struct bh_sandbox *sandbox)
+{
+	return sandbox->cgroup_missing;
 }
 
 int bh_sandbox_fd(const struct bh_sandbox *sandbox)

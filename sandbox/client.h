@@ -15,24 +15,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bulkhead/doctor.h"
 #include "bulkhead/error.h"
 #include "bulkhead/executor.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/result.h"
 #include "ipc/wire/message.h"
 
+struct bh_profile;
 struct bh_sandbox;
 
 struct bh_sandbox_options {
 	const char *launcher; /* path */
 	enum bh_isolation isolation;
 	struct bh_limits limits;
-	int handler_fd;           /* open for reading; stays the caller's */
-	const char *handler_name; /* argv[0]; no '/' */
-	const char *handler_path; /* absolute; used without isolation, for scripts */
-	const char *const *args;  /* after argv[0]; NULL-terminated; NULL for none */
-	const char *const *env;   /* the whole environment; NULL-terminated */
-	size_t max_running;       /* ids are 0 … max_running - 1 */
+	int handler_fd;                   /* open for reading; stays the caller's */
+	const char *handler_name;         /* argv[0]; no '/' */
+	const char *handler_path;         /* absolute; used without isolation, for scripts */
+	const char *const *args;          /* after argv[0]; NULL-terminated; NULL for none */
+	const char *const *env;           /* the whole environment; NULL-terminated */
+	const struct bh_profile *profile; /* of system calls; NULL for the default one */
+	size_t max_running;               /* ids are 0 … max_running - 1 */
 };
 
 /* Starts a launcher and waits until its sandbox is set up. Everything is copied.
@@ -44,6 +47,15 @@ int bh_sandbox_start(const struct bh_sandbox_options *options, struct bh_sandbox
 
 /* Kills the launcher, and with it every handler, and reaps it. NULL is a no-op. */
 void bh_sandbox_free(struct bh_sandbox *sandbox);
+
+/* Why the batches of this sandbox have no cgroup, or one that holds not all of
+ * memory, processes and CPU time: "" where nothing is missing. What no cgroup
+ * holds is held by rlimits, one process at a time. */
+const char *bh_sandbox_cgroup_missing(const struct bh_sandbox *sandbox);
+
+/* The layers that best-effort isolation goes without, and why: "" where none is
+ * missing. What cgroups don't hold is not among them. */
+const char *bh_sandbox_missing(const struct bh_sandbox *sandbox);
 
 /* Readable when bh_sandbox_next_event has something to say, but for events that
  * a spawn or kill took in while it waited: ask once more after those. */
@@ -105,5 +117,11 @@ int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error 
 /* True for a call that makes a process: such a call is notified where processes
  * are limited to one, and is a limit, not a violation. */
 bool bh_syscall_makes_process(const struct bh_syscall *call);
+
+/* Starts a launcher that only tries every layer of isolation: bh_doctor with a
+ * launcher given. */
+BH_MUST_CHECK
+int bh_sandbox_probe(const char *launcher, struct bh_layer **ret, size_t *ret_n,
+                     struct bh_error *err);
 
 #endif

@@ -17,6 +17,7 @@
 #define FS_WRITE_FILE   ((uint64_t)1 << 1)
 #define FS_READ_FILE    ((uint64_t)1 << 2)
 #define FS_READ_DIR     ((uint64_t)1 << 3)
+#define FS_READ         (FS_EXECUTE | FS_READ_FILE | FS_READ_DIR)
 #define FS_ALL_OF_ABI_1 (((uint64_t)1 << 13) - 1)
 #define FS_REFER        ((uint64_t)1 << 13)
 #define FS_TRUNCATE     ((uint64_t)1 << 14)
@@ -66,35 +67,81 @@ static struct ruleset_attr attr_of(int abi, size_t *ret_size)
 	return attr;
 }
 
+static int allow_fd(int ruleset, int fd, uint64_t access, const char *name, struct bh_error *err)
+{
+	struct path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
+
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH, &rule, 0) < 0)
+		return bh_fail(err, errno, "Landlock rule for %s", name);
+	return 0;
+}
+
+/* What isn't there needs no rule. */
 static int allow(int ruleset, const char *path, uint64_t access, struct bh_error *err)
 {
 	BH_CLEANUP(bh_fd_done) int fd = open(path, O_PATH | O_CLOEXEC);
 
 	if (fd < 0)
-		return bh_fail(err, errno, "open %s for a Landlock rule", path);
-	struct path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
-	if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH, &rule, 0) < 0)
-		return bh_fail(err, errno, "Landlock rule for %s", path);
+		return errno == ENOENT ? 0 : bh_fail(err, errno, "open %s for Landlock", path);
+	return allow_fd(ruleset, fd, access, path, err);
+}
+
+/* -1 where the kernel has no Landlock. */
+static int make_ruleset(int *ret, struct bh_error *err)
+{
+	int abi = bh_landlock_abi();
+	size_t size;
+
+	*ret = -1;
+	if (abi == 0)
+		return 0;
+	struct ruleset_attr attr = attr_of(abi, &size);
+	*ret = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+	if (*ret < 0)
+		return bh_fail(err, errno, "make a Landlock rule set");
 	return 0;
 }
 
 int bh_landlock_plan(int *ret, struct bh_error *err)
 {
-	int abi = bh_landlock_abi();
-	size_t size;
+	BH_CLEANUP(bh_fd_done) int ruleset = -1;
 
-	if (abi == 0) {
-		*ret = -1;
-		return 0;
-	}
-	struct ruleset_attr attr = attr_of(abi, &size);
-	BH_CLEANUP(bh_fd_done)
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-	if (ruleset < 0)
-		return bh_fail(err, errno, "make a Landlock rule set");
-	int r = allow(ruleset, "/", FS_EXECUTE | FS_READ_FILE | FS_READ_DIR, err);
-	if (r == 0)
+	int r = make_ruleset(&ruleset, err);
+	if (r == 0 && ruleset >= 0)
+		r = allow(ruleset, "/", FS_READ, err);
+	if (r == 0 && ruleset >= 0)
 		r = allow(ruleset, "/dev", FS_WRITE_FILE, err);
+	if (r < 0)
+		return r;
+	*ret = BH_TAKE(ruleset, -1);
+	return 0;
+}
+
+static int allow_host(int ruleset, int handler_fd, struct bh_error *err)
+{
+	static const char *const trees[] = { "/usr",   "/bin",   "/sbin",   "/lib",
+		                             "/lib32", "/lib64", "/libx32", "/etc/alternatives" };
+	static const char *const files[] = { "/etc/ld.so.cache", "/etc/localtime" };
+	static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+		                               "/dev/urandom" };
+	int r = allow_fd(ruleset, handler_fd, FS_EXECUTE | FS_READ_FILE, "the handler", err);
+
+	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(trees); i++)
+		r = allow(ruleset, trees[i], FS_READ, err);
+	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(files); i++)
+		r = allow(ruleset, files[i], FS_READ_FILE, err);
+	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(devices); i++)
+		r = allow(ruleset, devices[i], FS_READ_FILE | FS_WRITE_FILE, err);
+	return r;
+}
+
+int bh_landlock_plan_host(int handler_fd, int *ret, struct bh_error *err)
+{
+	BH_CLEANUP(bh_fd_done) int ruleset = -1;
+
+	int r = make_ruleset(&ruleset, err);
+	if (r == 0 && ruleset >= 0)
+		r = allow_host(ruleset, handler_fd, err);
 	if (r < 0)
 		return r;
 	*ret = BH_TAKE(ruleset, -1);

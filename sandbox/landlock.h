@@ -22,6 +22,12 @@ int bh_landlock_abi(void);
 BH_MUST_CHECK
 int bh_landlock_plan(int *ret, struct bh_error *err);
 
+/* The same where there is no root of our own: what programs need of the host's
+ * may be read and executed, and the handler, open at `handler_fd`. Not /proc:
+ * nothing in it could be told apart. */
+BH_MUST_CHECK
+int bh_landlock_plan_host(int handler_fd, int *ret, struct bh_error *err);
+
 /* Takes the rule set on, for good, by raw calls only; needs no_new_privs. A
  * negative `ruleset` is a no-op. Returns 0 or a negative errno value. */
 int bh_landlock_enter(int ruleset);

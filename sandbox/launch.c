@@ -16,6 +16,7 @@
 
 #include "ipc/wire/base.h"
 #include "sandbox/rawcall.h"
+#include "sandbox/user_namespace.h"
 
 #define STACK_SIZE      ((size_t)32 << 10)
 #define END_PATIENCE_MS 5000 /* for a launcher that was asked to end */
@@ -128,7 +129,10 @@ static int clone_launcher(struct plan *plan, bool isolate, struct bh_launched *m
 		return bh_fail(err, errno, "stack for the launcher's start");
 	stack = mapped;
 
-	long pid = clone_child(isolate ? CLONE_NEWPID : 0, plan, stack, &made->pidfd);
+	/* as root, where it has ids to give: without a user namespace at first */
+	long pid = -EPERM;
+	if (!isolate || bh_host_ids_mapped(bh_unused_host_id(getpid())))
+		pid = clone_child(isolate ? CLONE_NEWPID : 0, plan, stack, &made->pidfd);
 	if (pid == -EPERM && isolate) {
 		plan->new_user_namespace = true;
 		pid = clone_child(CLONE_NEWPID | CLONE_NEWUSER, plan, stack, &made->pidfd);

@@ -7,12 +7,16 @@
  * ends when the socket does. See ipc/wire/message.h for what is said. */
 
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,17 +29,24 @@
 #include "ipc/wire/message.h"
 #include "sandbox/arguments.h"
 #include "sandbox/capabilities.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/child.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
+#include "sandbox/probe.h"
+#include "sandbox/profile_wire.h"
 #include "sandbox/root.h"
 #include "sandbox/user_namespace.h"
 
 #define SOCKET_FD 3 /* given */
 #define SIGNAL_FD 4 /* made first, so that descriptors of batches come after it */
 
+#define NOBODY      65534 /* the kernel's overflow id: user_namespaces(7) */
 #define MAX_RUNNING BH_INSIDE_IDS
+
+/* How much later a process's own limit of CPU time is than that of its batch. */
+#define CPU_BACKSTOP_US (1000 * 1000)
 
 struct launcher {
 	struct bh_child_plan plan;
@@ -44,6 +55,7 @@ struct launcher {
 	struct bh_slot *slots; /* `n_slots` of them */
 	size_t n_slots;
 	size_t n_running;
+	struct bh_limits limits;
 };
 
 /* ---- start ---- */
@@ -75,6 +87,8 @@ static int start_alone(struct bh_error *err)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return bh_fail(err, errno, "make the launcher not dumpable");
 	umask(022);
+	if (chdir("/") < 0)
+		return bh_fail(err, errno, "change to the root directory");
 	setsid(); /* fails where it leads its group already, which is as good */
 	return reset_signals(err);
 }
@@ -97,8 +111,8 @@ static int plan_executable(struct launcher *l, const char *path, int handler_fd,
 	l->plan.script = path;
 	if (is_script(handler_fd))
 		return 0;
-	l->plan.executable = l->plan.sandboxed ? open(path, O_RDONLY | O_CLOEXEC)
-	                                       : fcntl(handler_fd, F_DUPFD_CLOEXEC, 0);
+	l->plan.executable = l->plan.namespaces ? open(path, O_RDONLY | O_CLOEXEC)
+	                                        : fcntl(handler_fd, F_DUPFD_CLOEXEC, 0);
 	if (l->plan.executable < 0)
 		return bh_fail(err, errno, "open the handler at %s", path);
 	return 0;
@@ -120,35 +134,110 @@ static int give_up_power(const char **stage, struct bh_error *err)
 	return r < 0 ? bh_fail(err, -r, "lock the capabilities") : 0;
 }
 
-static int enter_sandbox(struct launcher *l, const struct bh_message_configure *configure,
-                         int handler_fd, const char **stage, struct bh_error *err)
+/* The key changes with each launcher, and no handler can read it: neither the
+ * launcher's memory nor a filter, and an exec clears the registers. */
+static int plan_filter(struct launcher *l, int profile_fd, bool allow_forks, struct bh_error *err)
+{
+	BH_CLEANUP(bh_profile_done) struct bh_profile profile = BH_PROFILE_UNSET;
+
+	int r = bh_profile_unpack(profile_fd, &profile, err);
+	if (r < 0)
+		return r;
+	if (getrandom(&l->plan.key, sizeof(l->plan.key), 0) != sizeof(l->plan.key))
+		return bh_fail(err, errno, "random number");
+	return bh_filter_compile(&profile, allow_forks, l->plan.key, &l->plan.filter, err);
+}
+
+/* A root of our own, empty namespaces, and no power on the host any more. */
+static int enter_namespaces(struct launcher *l, const char *handler_name, int handler_fd,
+                            const char **stage, struct bh_error *err)
 {
 	int r = bh_namespaces_enter(stage, err);
 
 	if (r < 0)
 		return r;
 	*stage = "root";
-	r = bh_root_enter(handler_fd, configure->handler_name, err);
+	r = bh_root_enter(handler_fd, handler_name, err);
 	if (r < 0)
 		return r;
-	if (l->plan.own_id)
-		r = give_up_power(stage, err);
-	if (r < 0)
-		return r;
+	snprintf(l->script, sizeof(l->script), "%s/%s", BH_ROOT_HANDLER_DIR, handler_name);
+	return l->plan.own_id ? give_up_power(stage, err) : 0;
+}
+
+/* Where there are no namespaces, a root account has ids to give all the same, as
+ * far as its capabilities go. */
+static void plan_host_ids(struct launcher *l, uint32_t supervisor)
+{
+	l->plan.first_id = bh_unused_host_id((pid_t)supervisor);
+	l->plan.own_id = geteuid() == 0 && setgroups(0, NULL) == 0 && bh_capabilities_lock() == 0;
+}
+
+/* What a handler takes on at the end of its way. */
+static int plan_confinement(struct launcher *l, const int *fds, const char **stage,
+                            struct bh_error *err)
+{
 	*stage = "no-new-privs";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return bh_fail(err, errno, "set no_new_privs");
 	*stage = "landlock";
-	r = bh_landlock_plan(&l->plan.landlock, err);
+	int r = l->plan.namespaces ? bh_landlock_plan(&l->plan.landlock, err)
+	                           : bh_landlock_plan_host(fds[0], &l->plan.landlock, err);
 	if (r < 0)
 		return r;
 	*stage = "seccomp";
-	r = bh_filter_compile(&bh_profile_compute, configure->limits.max_procs > 1, &l->plan.filter,
-	                      err);
-	*stage = "";
-	snprintf(l->script, sizeof(l->script), "%s/%s", BH_ROOT_HANDLER_DIR,
-	         configure->handler_name);
+	r = plan_filter(l, fds[2], l->limits.max_procs > 1, err);
+	if (r == 0)
+		*stage = "";
 	return r;
+}
+
+/* Slots keep more descriptors open than a soft limit may allow; handlers get a
+ * limit of their own. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void give_up_cgroups(struct launcher *l, const char *why)
+{
+	for (size_t i = 0; i < l->n_slots; i++)
+		bh_cgroup_slot_done(&l->plan.cgroup, &l->slots[i].cgroup);
+	bh_cgroup_give_up(&l->plan.cgroup, why);
+}
+
+/* Where they can't be had, rlimits hold what they can. */
+static void make_cgroups(struct launcher *l, unsigned int owner)
+{
+	struct bh_error error = BH_ERROR_UNSET;
+	int r = 0;
+
+	allow_descriptors();
+	bh_cgroup_find("", owner, &l->limits, &l->plan.cgroup);
+	for (size_t i = 0; r == 0 && i < l->n_slots; i++)
+		r = bh_cgroup_slot_open(&l->plan.cgroup, &l->slots[i].cgroup, l->slots[i].id,
+		                        &error);
+	if (r < 0)
+		give_up_cgroups(l, error.text);
+}
+
+/* What a cgroup holds for the whole batch needs no limit for each process: that
+ * would only be hit first, and then the batch's end would look like another. */
+static void plan_rlimits(struct launcher *l, bool count_processes)
+{
+	struct bh_limits limits = l->limits;
+
+	if (l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_MEMORY))
+		limits.memory_bytes = BH_UNLIMITED;
+	if (l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_PIDS))
+		count_processes = false;
+	if (l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_CPU)) /* late: a backstop */
+		limits.cpu_time_us = bh_add_saturated(limits.cpu_time_us, CPU_BACKSTOP_US);
+	bh_rlimits_plan(&limits, count_processes, &l->plan.rlimits);
 }
 
 /* Makes one child go the whole way but for the exec, so that a layer that can't
@@ -176,6 +265,44 @@ static int try_child(struct launcher *l, const char **stage, struct bh_error *er
 		return 0;
 	*stage = bh_child_step_name(slot->failed_step);
 	return bh_fail(err, slot->failed_code, "set up a child, at step %s", *stage);
+}
+
+/* What a child may not have, in spite of all that was found, it does without:
+ * its cgroup, or, where there are no namespaces, an id of its own. */
+static bool do_with_less(struct launcher *l, const struct bh_error *why)
+{
+	enum bh_child_step failed = l->slots[0].failed_step;
+
+	if (failed == BH_STEP_CGROUP) {
+		give_up_cgroups(l, why->text);
+	} else if (failed == BH_STEP_IDS && !l->plan.namespaces && !l->plan.one_id) {
+		l->plan.one_id = true;
+		l->plan.first_id = NOBODY;
+	} else if (failed == BH_STEP_IDS && !l->plan.namespaces && l->plan.own_id) {
+		l->plan.own_id = false;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static int try_layers(struct launcher *l, const char **stage, struct bh_error *err)
+{
+	struct bh_error why = BH_ERROR_UNSET;
+	int r;
+
+	do {
+		plan_rlimits(l, false);
+		r = try_child(l, stage, &why);
+	} while (r < 0 && do_with_less(l, &why));
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	*stage = "";
+	if (l->plan.namespaces)
+		plan_rlimits(l, l->slots[0].counts_processes);
+	return 0;
 }
 
 static int allocate_slots(struct launcher *l, uint64_t max_running, struct bh_error *err)
@@ -206,34 +333,72 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	int r = bh_arguments_unpack(fds[1], &l->arguments, err);
 	if (r < 0)
 		return r;
-	l->plan.sandboxed = configure->isolation == BH_ISOLATION_STRICT;
-	l->plan.own_id = l->plan.sandboxed && !configure->in_user_namespace;
+	l->plan.namespaces = configure->isolation == BH_ISOLATION_STRICT;
+	l->plan.confined = configure->isolation != BH_ISOLATION_NONE;
+	l->plan.own_id = l->plan.namespaces && !configure->in_user_namespace;
 	l->plan.first_id = BH_FIRST_INSIDE_ID;
 	l->plan.socket = SOCKET_FD;
 	l->plan.argv = l->arguments.argv;
 	l->plan.envp = l->arguments.envp;
+	l->limits = configure->limits;
 
-	if (l->plan.sandboxed)
-		r = enter_sandbox(l, configure, fds[0], stage, err);
+	r = allocate_slots(l, configure->max_running, err);
+	if (r < 0)
+		return r;
+	make_cgroups(l, configure->supervisor);
+	if (l->plan.namespaces)
+		r = enter_namespaces(l, configure->handler_name, fds[0], stage, err);
+	else if (l->plan.confined)
+		plan_host_ids(l, configure->supervisor);
+	if (r == 0 && l->plan.confined)
+		r = plan_confinement(l, fds, stage, err);
 	if (r == 0)
-		r = plan_executable(l, l->plan.sandboxed ? l->script : l->arguments.path, fds[0],
+		r = plan_executable(l, l->plan.namespaces ? l->script : l->arguments.path, fds[0],
 		                    err);
-	if (r == 0)
-		r = allocate_slots(l, configure->max_running, err);
 	if (r < 0)
 		return r;
 	*stage = "rlimits";
 	r = bh_rlimits_lower_common(err);
-	if (r < 0)
-		return r;
-	bh_rlimits_plan(&configure->limits, false, &l->plan.rlimits);
-	r = try_child(l, stage, err);
-	if (r == 0 && l->plan.sandboxed)
-		bh_rlimits_plan(&configure->limits, l->slots[0].counts_processes, &l->plan.rlimits);
-	return r;
+	return r < 0 ? r : try_layers(l, stage, err);
 }
 
 /* ---- serving ---- */
+
+/* Where the cgroup tells only the sum of user and system time, it is parted as
+ * that of the processes that were waited for. */
+static void describe_time(const struct bh_cgroup_usage *usage, struct bh_message_ended *ret)
+{
+	uint64_t waited_us = ret->user_us + ret->system_us;
+
+	if (!usage->has_time)
+		return;
+	if (usage->has_split) {
+		ret->user_us = usage->user_us;
+		ret->system_us = usage->system_us;
+		return;
+	}
+	double share = waited_us > 0 ? (double)ret->user_us / (double)waited_us : 1;
+	ret->user_us = (uint64_t)(share * (double)usage->time_us);
+	ret->system_us = usage->time_us - ret->user_us;
+}
+
+static void describe_cgroup(const struct launcher *l, struct bh_slot *slot,
+                            struct bh_message_ended *ret)
+{
+	struct bh_cgroup_usage usage;
+
+	if (l->limits.memory_bytes != BH_UNLIMITED)
+		ret->memory_held_by = l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_MEMORY)
+		                              ? BH_MEMORY_HELD_BY_CGROUP
+		                              : BH_MEMORY_HELD_BY_RLIMIT;
+	bh_cgroup_end(&l->plan.cgroup, &slot->cgroup, !l->plan.namespaces, &usage);
+	describe_time(&usage, ret);
+	ret->memory_peak_bytes = usage.peak_bytes;
+	ret->oom_kills = usage.oom_kills;
+	ret->host_oom_kills = usage.host_kills;
+	ret->pids_hits = usage.pids_hits;
+	ret->cpu_exceeded = slot->cgroup.cpu_exceeded;
+}
 
 static void describe_end(const struct bh_slot *slot, struct bh_message_ended *ret)
 {
@@ -286,21 +451,22 @@ static int end_slot(struct launcher *l, struct bh_slot *slot, struct bh_error *e
 	l->n_running--;
 	close_batch(slot);
 	describe_end(slot, &message.ended);
+	describe_cgroup(l, slot, &message.ended);
 	int r = send_message(&message, err);
 	bh_fd_done(&slot->mount_namespace); /* takes the mounts down */
 	return r;
 }
 
 /* A batch that could not even be cloned. */
-static int refuse_spawn(struct bh_slot *slot, const struct bh_error *why, struct bh_error *err)
+static int refuse_spawn(struct bh_slot *slot, enum bh_child_step step, const struct bh_error *why,
+                        struct bh_error *err)
 {
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
 	close_batch(slot);
 	message.ended.by = BH_ENDED_NO_SANDBOX;
 	message.ended.error = *why;
-	snprintf(message.ended.stage, sizeof(message.ended.stage), "%s",
-	         bh_child_step_name(BH_STEP_REAPER));
+	snprintf(message.ended.stage, sizeof(message.ended.stage), "%s", bh_child_step_name(step));
 	return send_message(&message, err);
 }
 
@@ -314,25 +480,32 @@ static int spawn(struct launcher *l, struct bh_slot *slot, const int *fds, struc
 	slot->results = fds[1];
 	slot->out = fds[2];
 	slot->err = fds[3];
+	if (bh_cgroup_begin(&l->plan.cgroup, &slot->cgroup, &why) < 0)
+		return refuse_spawn(slot, BH_STEP_CGROUP, &why, err);
 	int r = slot->stacks ? 0 : bh_slot_allocate(slot, &why);
 	if (r == 0)
 		r = bh_slot_start(slot, &why);
 	if (r < 0)
-		return refuse_spawn(slot, &why, err);
+		return refuse_spawn(slot, BH_STEP_REAPER, &why, err);
 	l->n_running++;
 	return 0;
 }
 
-/* Every process of the batch: through pid 1 of its namespace, or, where it has
- * none, the handler's process group; its reaper then sees to the rest. */
+/* Every process of the batch. The handler dies first and by name, so that its
+ * reaper still tells what it used; the reaper's end is that of the namespace.
+ * Without one, the handler's process group and cgroup go too, and the reaper sees
+ * to the rest. */
 static void kill_all(const struct launcher *l, const struct bh_slot *slot)
 {
-	if (l->plan.sandboxed)
-		kill(slot->reaper, SIGKILL);
-	else if (slot->handler > 0)
-		kill(-slot->handler, SIGKILL);
-	if (!l->plan.sandboxed && slot->handler_pidfd >= 0)
+	if (slot->handler_pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, slot->handler_pidfd, SIGKILL, NULL, 0);
+	else if (l->plan.namespaces)
+		kill(slot->reaper, SIGKILL);
+	if (l->plan.namespaces)
+		return;
+	if (slot->handler > 0)
+		kill(-slot->handler, SIGKILL);
+	bh_cgroup_kill(&l->plan.cgroup, &slot->cgroup); /* and what has left the group */
 }
 
 static void kill_slot(const struct launcher *l, const struct bh_slot *slot, uint32_t how)
@@ -383,6 +556,56 @@ static int reap(struct launcher *l, struct bh_error *err)
 	return 0;
 }
 
+/* When the next look at a batch's CPU time is due; UINT64_MAX for never. */
+static uint64_t next_check_us(const struct launcher *l)
+{
+	uint64_t next_us = UINT64_MAX;
+
+	for (size_t i = 0; l->limits.cpu_time_us != BH_UNLIMITED && i < l->n_slots; i++)
+		if (l->slots[i].reaper != 0 && l->slots[i].cgroup.check_us < next_us)
+			next_us = l->slots[i].cgroup.check_us;
+	return next_us;
+}
+
+/* The reaper lives on to say what the handler used, and takes the rest with it. */
+static void kill_handler(const struct launcher *l, const struct bh_slot *slot)
+{
+	if (l->plan.namespaces && slot->handler_pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, slot->handler_pidfd, SIGKILL, NULL, 0);
+	else
+		kill_all(l, slot);
+}
+
+/* Kills the batches whose processes have used up their CPU time together. */
+static void check_cpu_time(struct launcher *l)
+{
+	uint64_t now_us = bh_now_us();
+
+	for (size_t i = 0; i < l->n_slots; i++) {
+		struct bh_slot *slot = &l->slots[i];
+		if (slot->reaper != 0 && slot->cgroup.check_us <= now_us &&
+		    bh_cgroup_cpu_is_exceeded(&l->plan.cgroup, &slot->cgroup, now_us))
+			kill_handler(l, slot);
+	}
+}
+
+/* Waits, and looks at CPU times meanwhile where one can be used up. */
+static int wait_for_work(struct launcher *l, struct pollfd *polled, size_t n_polled,
+                         struct bh_error *err)
+{
+	uint64_t next_us = next_check_us(l);
+	uint64_t now_us = next_us == UINT64_MAX ? 0 : bh_now_us();
+	uint64_t wait_ms = next_us > now_us ? (next_us - now_us + 999) / 1000 : 0;
+	int timeout = next_us == UINT64_MAX ? -1 : wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
+
+	int r = poll(polled, n_polled, timeout);
+	if (r < 0 && errno != EINTR)
+		return bh_fail(err, errno, "poll");
+	if (next_us != UINT64_MAX)
+		check_cpu_time(l);
+	return r > 0;
+}
+
 /* Returns 0 when the supervisor is gone. */
 static int serve(struct launcher *l, struct bh_error *err)
 {
@@ -393,11 +616,12 @@ static int serve(struct launcher *l, struct bh_error *err)
 	int r = 0;
 
 	while (r == 0) {
-		if (poll(polled, BH_COUNT_OF(polled), -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return bh_fail(err, errno, "poll");
-		}
+		r = wait_for_work(l, polled, BH_COUNT_OF(polled), err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		r = 0;
 		if (polled[1].revents)
 			r = reap(l, err);
 		if (r < 0 || !polled[0].revents)
@@ -410,7 +634,8 @@ static int serve(struct launcher *l, struct bh_error *err)
 	return r;
 }
 
-/* Without a PID namespace nothing else ends what runs. */
+/* Without a PID namespace nothing else ends what runs, and cgroups can be removed
+ * only when it has ended. */
 static void kill_everything(struct launcher *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
@@ -419,17 +644,53 @@ static void kill_everything(struct launcher *l)
 		l->n_running--;
 }
 
-static void say(uint32_t type, const char *stage, const struct bh_error *why)
+/* A supervisor that is gone needs no answer. */
+static void say(const struct bh_message *message, const struct bh_cgroup *cgroup)
 {
-	struct bh_message message = { .type = type };
+	int parents[BH_CGROUP_TREES];
 	struct bh_error ignored;
 
-	if (why) {
-		message.failed.error = *why;
-		snprintf(message.failed.stage, sizeof(message.failed.stage), "%s", stage);
+	for (size_t i = 0; i < cgroup->n_trees; i++)
+		parents[i] = cgroup->trees[i].parent;
+	if (bh_channel_send(SOCKET_FD, message, sizeof(*message), parents, cgroup->n_trees,
+	                    &ignored) < 0)
+		return;
+}
+
+static void say_failed(const struct bh_cgroup *cgroup, const char *stage,
+                       const struct bh_error *why)
+{
+	struct bh_message message = { .type = BH_MESSAGE_FAILED, .failed = { .error = *why } };
+
+	snprintf(message.failed.stage, sizeof(message.failed.stage), "%s", stage);
+	memcpy(message.failed.cgroup, cgroup->name, sizeof(cgroup->name));
+	say(&message, cgroup);
+}
+
+static void say_ready(const struct bh_cgroup *cgroup)
+{
+	struct bh_message message = { .type = BH_MESSAGE_READY };
+
+	memcpy(message.ready.cgroup, cgroup->name, sizeof(cgroup->name));
+	memcpy(message.ready.cgroup_missing, cgroup->missing, sizeof(cgroup->missing));
+	message.ready.landlock = (uint32_t)bh_landlock_abi();
+	say(&message, cgroup);
+}
+
+/* Tries every layer and tells of each. A supervisor that is gone needs no answer. */
+static void probe(void)
+{
+	struct bh_message message;
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < BH_LAYERS; i++) {
+		message = (struct bh_message){ .type = BH_MESSAGE_LAYER, .id = i };
+		message.layer.code = bh_probe_layer((enum bh_layer_id)i, message.layer.detail,
+		                                    sizeof(message.layer.detail));
+		r = send_message(&message, NULL);
 	}
-	/* a supervisor that is gone needs no answer */
-	if (send_message(&message, &ignored) < 0)
+	message = (struct bh_message){ .type = BH_MESSAGE_READY };
+	if (r < 0 || send_message(&message, NULL) < 0)
 		return;
 }
 
@@ -443,22 +704,27 @@ int main(void)
 
 	int r = start_alone(&err);
 	if (r < 0) {
-		say(BH_MESSAGE_FAILED, "process", &err);
+		say_failed(&launcher.plan.cgroup, "process", &err);
 		return EXIT_FAILURE;
 	}
 	r = bh_channel_receive(SOCKET_FD, &message, sizeof(message), fds, &err);
+	if (r == 1 && message.type == BH_MESSAGE_PROBE) {
+		probe();
+		return EXIT_SUCCESS;
+	}
 	if (r <= 0 || message.type != BH_MESSAGE_CONFIGURE)
 		return EXIT_FAILURE;
 	r = set_up(&launcher, &message.configure, fds, &stage, &err);
 	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
 		bh_fd_done(&fds[i]);
 	if (r < 0) {
-		say(BH_MESSAGE_FAILED, stage, &err);
+		say_failed(&launcher.plan.cgroup, stage, &err);
+		bh_cgroup_done(&launcher.plan.cgroup);
 		return EXIT_FAILURE;
 	}
-	say(BH_MESSAGE_READY, "", NULL);
+	say_ready(&launcher.plan.cgroup);
 	r = serve(&launcher, &err);
-	if (!launcher.plan.sandboxed)
-		kill_everything(&launcher);
+	kill_everything(&launcher);
+	bh_cgroup_done(&launcher.plan.cgroup);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -13,6 +13,7 @@
 
 #include "ipc/wire/base.h"
 #include "sandbox/client.h"
+#include "sandbox/origin.h"
 
 #define X32_BIT 0x40000000
 
@@ -51,6 +52,31 @@ static void describe_call(const struct seccomp_data *data, struct bh_syscall *re
 	free(name);
 	for (size_t i = 0; i < BH_COUNT_OF(ret->args); i++)
 		ret->args[i] = data->args[i];
+}
+
+/* Of each ABI's instruction for a system call; the address that is told is behind it. */
+static uint64_t instruction_size(uint32_t arch)
+{
+	return arch == AUDIT_ARCH_X86_64 || arch == AUDIT_ARCH_I386 ? 2 : 4;
+}
+
+/* The caller waits for our answer and so is there to be looked at. That it was the
+ * caller, and not another process under the same number, is so if its call still
+ * waits afterwards. A call that makes a process is counted and not told of. */
+static void describe_origin(int listener, const struct seccomp_notif *notification,
+                            struct bh_syscall *ret)
+{
+	uint64_t id = notification->id;
+	uint64_t address = ret->instruction - instruction_size(notification->data.arch);
+
+	if (notification->pid == 0 || bh_syscall_makes_process(ret))
+		return;
+	if (bh_origin_find((pid_t)notification->pid, address, ret->file, sizeof(ret->file),
+	                   &ret->file_offset) == 0 &&
+	    ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0)
+		return;
+	ret->file[0] = '\0';
+	ret->file_offset = 0;
 }
 
 /* Room as the kernel wants it, which may be more than our headers know. */
@@ -101,6 +127,7 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
 		return bh_fail(err, errno, "receive a seccomp notification");
 	}
 	describe_call(&notification->data, ret);
+	describe_origin(listener, notification, ret);
 	*ret_cookie = notification->id;
 	return 1;
 }

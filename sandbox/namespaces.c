@@ -14,9 +14,10 @@ int bh_namespaces_enter(const char **ret_stage, struct bh_error *err)
 		const char *stage;
 		int flag;
 	} rows[] = {
-		{ "mount-namespace", CLONE_NEWNS },      { "network-namespace", CLONE_NEWNET },
-		{ "ipc-namespace", CLONE_NEWIPC },       { "uts-namespace", CLONE_NEWUTS },
-		{ "cgroup-namespace", CLONE_NEWCGROUP },
+		{ "mount-namespace", CLONE_NEWNS },
+		{ "network-namespace", CLONE_NEWNET },
+		{ "ipc-namespace", CLONE_NEWIPC },
+		{ "uts-namespace", CLONE_NEWUTS },
 	};
 
 	for (size_t i = 0; i < BH_COUNT_OF(rows); i++) {

@@ -8,8 +8,8 @@
 
 #include "bulkhead/error.h"
 
-/* Leaves for new mount, network, IPC, UTS and cgroup namespaces. `*ret_stage`
- * names the one that failed. */
+/* Leaves for new mount, network, IPC and UTS namespaces; each handler has a
+ * cgroup namespace of its own. `*ret_stage` names the one that failed. */
 BH_MUST_CHECK
 int bh_namespaces_enter(const char **ret_stage, struct bh_error *err);
 

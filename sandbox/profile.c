@@ -1,436 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/profile.h"
 
-#include <asm/ioctls.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
+#include <stdlib.h>
 
 #include "ipc/wire/base.h"
 
-#define ALLOW(call)       { .name = call, .answer = BH_CALL_ALLOW }
-#define REFUSE(call, why) { .name = call, .answer = BH_CALL_ERRNO, .code = (why) }
-#define REPORT(call)      { .name = call, .answer = BH_CALL_REPORT }
+/* Numbers with this bit are of another ABI (x32), which no rule speaks of. */
+#define FOREIGN_NUMBERS 0x40000000
 
-/* Arguments that hold an int are compared in their lower half: the kernel
- * ignores the upper one, so a filter must too. */
-#define INT_MASK 0xffffffffu
-#define ALLOW_INT(call, index, number)                                                             \
-	{ .name = call,                                                                            \
-	  .answer = BH_CALL_ALLOW,                                                                 \
-	  .argument = (index),                                                                     \
-	  .mask = INT_MASK,                                                                        \
-	  .value = (uint32_t)(number) }
-#define REPORT_INT(call, index, number)                                                            \
-	{ .name = call,                                                                            \
-	  .answer = BH_CALL_REPORT,                                                                \
-	  .argument = (index),                                                                     \
-	  .mask = INT_MASK,                                                                        \
-	  .value = (uint32_t)(number) }
+bool bh_answer_equals(struct bh_answer a, struct bh_answer b)
+{
+	return a.kind == b.kind && a.code == b.code;
+}
 
-#define NAMESPACE_FLAGS                                                                            \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
-	 CLONE_NEWPID | CLONE_NEWNET)
-#define REPORT_CLONE(flag)                                                                         \
-	{ .name = "clone",                                                                         \
-	  .answer = BH_CALL_REPORT,                                                                \
-	  .argument = 0,                                                                           \
-	  .mask = NAMESPACE_FLAGS,                                                                 \
-	  .value = (flag) }
+const char *bh_answer_fault(const struct bh_answer *answer)
+{
+	if ((unsigned int)answer->kind >= BH_ANSWER_KINDS)
+		return "an unknown answer";
+	if (answer->kind == BH_ANSWER_ERRNO && answer->code > BH_ERRNO_MAX)
+		return "an errno value that the kernel has not";
+	if (answer->kind != BH_ANSWER_ERRNO && answer->code != 0)
+		return "an errno value with an answer that has none";
+	return NULL;
+}
 
-/* Newer than the C library's header. */
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
-#endif
-#ifndef F_GET_RW_HINT
-#define F_GET_RW_HINT 1035
-#endif
+static const char *condition_fault(const struct bh_condition *condition)
+{
+	if (condition->argument >= BH_CALL_ARGUMENTS)
+		return "an argument above the sixth";
+	if ((unsigned int)condition->comparison >= BH_COMPARISONS)
+		return "an unknown comparison";
+	if (condition->comparison == BH_COMPARE_MASKED_EQ) {
+		if (condition->value_two & ~condition->value)
+			return "bits that the mask clears are compared, which is never true";
+	} else if (condition->value_two != 0) {
+		return "a second value with a comparison that takes one";
+	}
+	return NULL;
+}
 
-static const struct bh_call_rule compute_rules[] = {
-	/* files: what can be seen is read-only but for the two regions and pipes */
-	ALLOW("read"),
-	ALLOW("write"),
-	ALLOW("readv"),
-	ALLOW("writev"),
-	ALLOW("pread64"),
-	ALLOW("pwrite64"),
-	ALLOW("preadv"),
-	ALLOW("pwritev"),
-	ALLOW("preadv2"),
-	ALLOW("pwritev2"),
-	ALLOW("open"),
-	ALLOW("openat"),
-	ALLOW("openat2"),
-	ALLOW("creat"),
-	ALLOW("close"),
-	ALLOW("close_range"),
-	ALLOW("dup"),
-	ALLOW("dup2"),
-	ALLOW("dup3"),
-	ALLOW("stat"),
-	ALLOW("fstat"),
-	ALLOW("lstat"),
-	ALLOW("newfstatat"),
-	ALLOW("statx"),
-	ALLOW("statfs"),
-	ALLOW("fstatfs"),
-	ALLOW("access"),
-	ALLOW("faccessat"),
-	ALLOW("faccessat2"),
-	ALLOW("readlink"),
-	ALLOW("readlinkat"),
-	ALLOW("getdents"),
-	ALLOW("getdents64"),
-	ALLOW("lseek"),
-	ALLOW("getcwd"),
-	ALLOW("chdir"),
-	ALLOW("fchdir"),
-	ALLOW("umask"),
-	ALLOW("mkdir"),
-	ALLOW("mkdirat"),
-	ALLOW("rmdir"),
-	ALLOW("unlink"),
-	ALLOW("unlinkat"),
-	ALLOW("rename"),
-	ALLOW("renameat"),
-	ALLOW("renameat2"),
-	ALLOW("link"),
-	ALLOW("linkat"),
-	ALLOW("symlink"),
-	ALLOW("symlinkat"),
-	ALLOW("chmod"),
-	ALLOW("fchmod"),
-	ALLOW("fchmodat"),
-	ALLOW("chown"),
-	ALLOW("fchown"),
-	ALLOW("lchown"),
-	ALLOW("fchownat"),
-	ALLOW("utime"),
-	ALLOW("utimes"),
-	ALLOW("utimensat"),
-	ALLOW("futimesat"),
-	ALLOW("truncate"),
-	ALLOW("ftruncate"),
-	ALLOW("fallocate"),
-	ALLOW("fadvise64"),
-	ALLOW("readahead"),
-	ALLOW("fsync"),
-	ALLOW("fdatasync"),
-	ALLOW("sendfile"),
-	ALLOW("copy_file_range"),
-	ALLOW("splice"),
-	ALLOW("tee"),
-	ALLOW("getxattr"),
-	ALLOW("lgetxattr"),
-	ALLOW("fgetxattr"),
-	ALLOW("listxattr"),
-	ALLOW("llistxattr"),
-	ALLOW("flistxattr"),
-	ALLOW("memfd_create"),
-	ALLOW("pipe"),
-	ALLOW("pipe2"),
-	REFUSE("mknod", EPERM),
-	REFUSE("mknodat", EPERM),
-	/* a lock or a watch on a file that others see too is a channel to them */
-	REFUSE("flock", ENOLCK),
-	ALLOW_INT("fcntl", 1, F_DUPFD),
-	ALLOW_INT("fcntl", 1, F_DUPFD_CLOEXEC),
-	ALLOW_INT("fcntl", 1, F_GETFD),
-	ALLOW_INT("fcntl", 1, F_SETFD),
-	ALLOW_INT("fcntl", 1, F_GETFL),
-	ALLOW_INT("fcntl", 1, F_SETFL),
-	ALLOW_INT("fcntl", 1, F_GETPIPE_SZ),
-	ALLOW_INT("fcntl", 1, F_ADD_SEALS),
-	ALLOW_INT("fcntl", 1, F_GET_SEALS),
-	ALLOW_INT("fcntl", 1, F_GET_RW_HINT),
-	/* terminals: asking whether it is one is common, typing into it an attack */
-	ALLOW_INT("ioctl", 1, FIONREAD),
-	ALLOW_INT("ioctl", 1, FIONBIO),
-	ALLOW_INT("ioctl", 1, FIOCLEX),
-	ALLOW_INT("ioctl", 1, FIONCLEX),
-	ALLOW_INT("ioctl", 1, TCGETS),
-	ALLOW_INT("ioctl", 1, TIOCGWINSZ),
-	REPORT_INT("ioctl", 1, TIOCSTI),
-	REPORT_INT("ioctl", 1, TIOCLINUX),
-	REPORT_INT("ioctl", 1, TIOCSCTTY),
+const char *bh_call_rule_fault(const struct bh_call_rule *rule)
+{
+	unsigned int seen = 0;
 
-	/* memory */
-	ALLOW("brk"),
-	ALLOW("mmap"),
-	ALLOW("munmap"),
-	ALLOW("mprotect"),
-	ALLOW("mremap"),
-	ALLOW("madvise"),
-	ALLOW("msync"),
-	ALLOW("mincore"),
-	ALLOW("mlock"),
-	ALLOW("mlock2"),
-	ALLOW("mlockall"),
-	ALLOW("munlock"),
-	ALLOW("munlockall"),
-	ALLOW("pkey_alloc"),
-	ALLOW("pkey_free"),
-	ALLOW("pkey_mprotect"),
-	ALLOW("membarrier"),
-	ALLOW("get_mempolicy"),
+	if (rule->number < 0 || rule->number >= FOREIGN_NUMBERS)
+		return "a number that is none of this ABI";
+	const char *fault = bh_answer_fault(&rule->answer);
+	if (fault)
+		return fault;
+	if (rule->n_conditions > BH_CALL_ARGUMENTS)
+		return "more conditions than arguments";
+	for (uint32_t i = 0; i < rule->n_conditions; i++) {
+		fault = condition_fault(&rule->conditions[i]);
+		if (fault)
+			return fault;
+		if (seen & (1u << rule->conditions[i].argument))
+			return "two conditions of one argument";
+		seen |= 1u << rule->conditions[i].argument;
+	}
+	return NULL;
+}
 
-	/* threads */
-	ALLOW("futex"),
-	ALLOW("futex_waitv"),
-	ALLOW("set_robust_list"),
-	ALLOW("get_robust_list"),
-	ALLOW("set_tid_address"),
-	ALLOW("rseq"),
-	ALLOW("gettid"),
-	ALLOW("sched_yield"),
-	ALLOW("sched_getaffinity"),
-	ALLOW("sched_setaffinity"),
-	ALLOW("sched_getparam"),
-	ALLOW("sched_getscheduler"),
-	ALLOW("sched_getattr"),
-	ALLOW("sched_get_priority_max"),
-	ALLOW("sched_get_priority_min"),
-	ALLOW("sched_rr_get_interval"),
-	REFUSE("sched_setparam", EPERM),
-	REFUSE("sched_setscheduler", EPERM),
-	REFUSE("sched_setattr", EPERM),
-	ALLOW("getcpu"),
-	ALLOW("getpriority"),
-	ALLOW("setpriority"),
-	ALLOW("ioprio_get"),
-	REFUSE("ioprio_set", EPERM),
-	ALLOW("arch_prctl"),
-	{ .name = "clone",
-	  .answer = BH_CALL_ALLOW,
-	  .argument = 0,
-	  .mask = NAMESPACE_FLAGS | CLONE_THREAD,
-	  .value = CLONE_THREAD },
-	REPORT_CLONE(CLONE_NEWNS),
-	REPORT_CLONE(CLONE_NEWCGROUP),
-	REPORT_CLONE(CLONE_NEWUTS),
-	REPORT_CLONE(CLONE_NEWIPC),
-	REPORT_CLONE(CLONE_NEWUSER),
-	REPORT_CLONE(CLONE_NEWPID),
-	REPORT_CLONE(CLONE_NEWNET),
-	/* clone3 is not named: its flags lie in memory, where a filter can't look,
-	 * and ENOSYS makes C libraries fall back to clone */
+int bh_profile_add(struct bh_profile *profile, const struct bh_call_rule *rule,
+                   struct bh_error *err)
+{
+	if (profile->n_rules == BH_PROFILE_MAX_RULES)
+		return bh_fail_plain(err, E2BIG, "more than %d rules", BH_PROFILE_MAX_RULES);
+	if (profile->n_rules == profile->rules_capacity) {
+		size_t capacity = profile->n_rules ? 2 * profile->n_rules : 64;
+		void *grown = reallocarray(profile->rules, capacity, sizeof(*rule));
+		if (!grown)
+			return bh_fail(err, ENOMEM, "rules of a profile");
+		profile->rules = grown;
+		profile->rules_capacity = capacity;
+	}
+	profile->rules[profile->n_rules++] = *rule;
+	return 0;
+}
 
-	/* this process and its own */
-	ALLOW("execve"),
-	ALLOW("execveat"),
-	ALLOW("exit"),
-	ALLOW("exit_group"),
-	ALLOW("wait4"),
-	ALLOW("waitid"),
-	ALLOW("kill"),
-	ALLOW("tkill"),
-	ALLOW("tgkill"),
-	ALLOW("pidfd_open"),
-	ALLOW("pidfd_send_signal"),
-	ALLOW("rt_sigaction"),
-	ALLOW("rt_sigprocmask"),
-	ALLOW("rt_sigreturn"),
-	ALLOW("rt_sigpending"),
-	ALLOW("rt_sigsuspend"),
-	ALLOW("rt_sigtimedwait"),
-	ALLOW("rt_sigqueueinfo"),
-	ALLOW("rt_tgsigqueueinfo"),
-	ALLOW("sigaltstack"),
-	ALLOW("restart_syscall"),
-	ALLOW("pause"),
-	ALLOW("getpid"),
-	ALLOW("getppid"),
-	ALLOW("getpgid"),
-	ALLOW("getpgrp"),
-	ALLOW("setpgid"),
-	ALLOW("getsid"),
-	ALLOW("setsid"),
-	ALLOW("getuid"),
-	ALLOW("geteuid"),
-	ALLOW("getgid"),
-	ALLOW("getegid"),
-	ALLOW("getresuid"),
-	ALLOW("getresgid"),
-	ALLOW("getgroups"),
-	ALLOW("capget"),
-	REFUSE("capset", EPERM),
-	REFUSE("setuid", EPERM),
-	REFUSE("setgid", EPERM),
-	REFUSE("setreuid", EPERM),
-	REFUSE("setregid", EPERM),
-	REFUSE("setresuid", EPERM),
-	REFUSE("setresgid", EPERM),
-	REFUSE("setfsuid", EPERM),
-	REFUSE("setfsgid", EPERM),
-	REFUSE("setgroups", EPERM),
-	ALLOW("getrlimit"),
-	ALLOW("setrlimit"),
-	ALLOW("prlimit64"),
-	ALLOW("getrusage"),
-	ALLOW("times"),
-	ALLOW("sysinfo"),
-	ALLOW("uname"),
-	ALLOW_INT("personality", 0, PER_LINUX),
-	ALLOW_INT("personality", 0, 0xffffffff),
-	ALLOW_INT("prctl", 0, PR_SET_NAME),
-	ALLOW_INT("prctl", 0, PR_GET_NAME),
-	ALLOW_INT("prctl", 0, PR_SET_VMA),
-	ALLOW_INT("prctl", 0, PR_GET_DUMPABLE),
-	ALLOW_INT("prctl", 0, PR_SET_DUMPABLE),
-	ALLOW_INT("prctl", 0, PR_GET_PDEATHSIG),
-	ALLOW_INT("prctl", 0, PR_SET_PDEATHSIG),
-	ALLOW_INT("prctl", 0, PR_GET_NO_NEW_PRIVS),
-	ALLOW_INT("prctl", 0, PR_SET_NO_NEW_PRIVS),
-	ALLOW_INT("prctl", 0, PR_CAPBSET_READ),
-	ALLOW_INT("prctl", 0, PR_GET_KEEPCAPS),
-	ALLOW_INT("prctl", 0, PR_GET_SECUREBITS),
-	ALLOW_INT("prctl", 0, PR_GET_SECCOMP),
-	ALLOW_INT("prctl", 0, PR_GET_CHILD_SUBREAPER),
-	ALLOW_INT("prctl", 0, PR_SET_CHILD_SUBREAPER),
-	ALLOW_INT("prctl", 0, PR_GET_TIMERSLACK),
-	ALLOW_INT("prctl", 0, PR_SET_TIMERSLACK),
-	ALLOW_INT("prctl", 0, PR_GET_THP_DISABLE),
-	ALLOW_INT("prctl", 0, PR_SET_THP_DISABLE),
-	ALLOW_INT("prctl", 0, PR_GET_TID_ADDRESS),
-	ALLOW_INT("prctl", 0, PR_GET_SPECULATION_CTRL),
-	ALLOW_INT("prctl", 0, PR_SET_SYSCALL_USER_DISPATCH),
-
-	/* time and waiting */
-	ALLOW("clock_gettime"),
-	ALLOW("clock_getres"),
-	ALLOW("clock_nanosleep"),
-	ALLOW("nanosleep"),
-	ALLOW("gettimeofday"),
-	ALLOW("time"),
-	ALLOW("alarm"),
-	ALLOW("getitimer"),
-	ALLOW("setitimer"),
-	ALLOW("timer_create"),
-	ALLOW("timer_settime"),
-	ALLOW("timer_gettime"),
-	ALLOW("timer_getoverrun"),
-	ALLOW("timer_delete"),
-	ALLOW("timerfd_create"),
-	ALLOW("timerfd_settime"),
-	ALLOW("timerfd_gettime"),
-	ALLOW("eventfd"),
-	ALLOW("eventfd2"),
-	ALLOW("signalfd"),
-	ALLOW("signalfd4"),
-	ALLOW("epoll_create"),
-	ALLOW("epoll_create1"),
-	ALLOW("epoll_ctl"),
-	ALLOW("epoll_wait"),
-	ALLOW("epoll_pwait"),
-	ALLOW("epoll_pwait2"),
-	ALLOW("poll"),
-	ALLOW("ppoll"),
-	ALLOW("select"),
-	ALLOW("pselect6"),
-	ALLOW("getrandom"),
-
-	/* no sockets of any family */
-	REFUSE("socket", EACCES),
-	REFUSE("socketpair", EACCES),
-	REFUSE("bind", EACCES),
-	REFUSE("listen", EACCES),
-	REFUSE("accept", EACCES),
-	REFUSE("accept4", EACCES),
-	REFUSE("connect", EACCES),
-	REFUSE("getsockname", EACCES),
-	REFUSE("getpeername", EACCES),
-	REFUSE("getsockopt", EACCES),
-	REFUSE("setsockopt", EACCES),
-	REFUSE("shutdown", EACCES),
-	REFUSE("sendto", EACCES),
-	REFUSE("sendmsg", EACCES),
-	REFUSE("sendmmsg", EACCES),
-	REFUSE("recvfrom", EACCES),
-	REFUSE("recvmsg", EACCES),
-	REFUSE("recvmmsg", EACCES),
-
-	/* looking into, or taking from, other processes */
-	REPORT("ptrace"),
-	REPORT("process_vm_readv"),
-	REPORT("process_vm_writev"),
-	REPORT("kcmp"),
-	REPORT("pidfd_getfd"),
-	/* mounts, roots, namespaces */
-	REPORT("mount"),
-	REPORT("umount"),
-	REPORT("umount2"),
-	REPORT("mount_setattr"),
-	REPORT("move_mount"),
-	REPORT("open_tree"),
-	REPORT("fsopen"),
-	REPORT("fsconfig"),
-	REPORT("fsmount"),
-	REPORT("fspick"),
-	REPORT("pivot_root"),
-	REPORT("chroot"),
-	REPORT("unshare"),
-	REPORT("setns"),
-	/* the kernel itself */
-	REPORT("init_module"),
-	REPORT("finit_module"),
-	REPORT("delete_module"),
-	REPORT("kexec_load"),
-	REPORT("kexec_file_load"),
-	REPORT("reboot"),
-	REPORT("swapon"),
-	REPORT("swapoff"),
-	REPORT("add_key"),
-	REPORT("request_key"),
-	REPORT("keyctl"),
-	REPORT("bpf"),
-	REPORT("perf_event_open"),
-	REPORT("userfaultfd"),
-	REPORT("open_by_handle_at"),
-	REPORT("ioperm"),
-	REPORT("iopl"),
-	REPORT("settimeofday"),
-	REPORT("stime"),
-	REPORT("adjtimex"),
-	REPORT("clock_settime"),
-	REPORT("clock_adjtime"),
-	REPORT("quotactl"),
-	REPORT("quotactl_fd"),
-	REPORT("acct"),
-	REPORT("sethostname"),
-	REPORT("setdomainname"),
-	REPORT("syslog"),
-	REPORT("vhangup"),
-};
-
-static const struct bh_call_rule forks_allowed[] = {
-	{ .name = "clone",
-	  .answer = BH_CALL_ALLOW,
-	  .argument = 0,
-	  .mask = NAMESPACE_FLAGS | CLONE_THREAD,
-	  .value = 0 },
-	ALLOW("fork"),
-	ALLOW("vfork"),
-};
-
-/* Reported, so that the supervisor knows that the limit was hit. */
-static const struct bh_call_rule forks_refused[] = {
-	{ .name = "clone",
-	  .answer = BH_CALL_REPORT,
-	  .argument = 0,
-	  .mask = NAMESPACE_FLAGS | CLONE_THREAD,
-	  .value = 0 },
-	REPORT("fork"),
-	REPORT("vfork"),
-};
-
-const struct bh_profile bh_profile_compute = {
-	.name = "compute",
-	.rules = compute_rules,
-	.n_rules = BH_COUNT_OF(compute_rules),
-	.forks_allowed = forks_allowed,
-	.n_forks_allowed = BH_COUNT_OF(forks_allowed),
-	.forks_refused = forks_refused,
-	.n_forks_refused = BH_COUNT_OF(forks_refused),
-};
+void bh_profile_done(struct bh_profile *profile)
+{
+	free(profile->rules);
+	*profile = BH_PROFILE_UNSET;
+}

@@ -49,9 +49,9 @@ int bh_rlimits_lower_common(struct bh_error *err)
 
 static void add(struct bh_rlimits *plan, int resource, uint64_t soft, uint64_t hard)
 {
-	plan->rows[plan->n_rows++] = (struct bh_rlimit_row){
-		.resource = resource, .value = within(resource, soft, hard)
-	};
+	plan->rows[plan->n_rows++] =
+	        (struct bh_rlimit_row){ .resource = resource,
+		                        .value = within(resource, soft, hard) };
 }
 
 static void add_same(struct bh_rlimits *plan, int resource, uint64_t value)

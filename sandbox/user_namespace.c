@@ -12,6 +12,35 @@
 #include "ipc/wire/channel.h"
 #include "ipc/wire/message.h"
 
+#define FIRST_UNUSED_ID   1900000000u
+#define IDS_OF_A_LAUNCHER 2048u
+#define LAUNCHERS_APART   65536u
+
+uid_t bh_unused_host_id(pid_t pid)
+{
+	return FIRST_UNUSED_ID + (uid_t)pid % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
+}
+
+/* One line of the map for each range: inside, outside, count. */
+static bool map_covers(const char *path, uid_t first)
+{
+	unsigned long long inside, outside, count;
+	bool covered = false;
+
+	FILE *map = fopen(path, "re");
+	if (!map)
+		return false;
+	while (!covered && fscanf(map, "%llu %llu %llu", &inside, &outside, &count) == 3)
+		covered = first >= inside && first - inside + BH_INSIDE_IDS < count;
+	fclose(map);
+	return covered;
+}
+
+bool bh_host_ids_mapped(uid_t first)
+{
+	return map_covers("/proc/self/uid_map", first) && map_covers("/proc/self/gid_map", first);
+}
+
 static int ask_for_maps(int socket, struct bh_error *err)
 {
 	struct bh_message message = { .type = BH_MESSAGE_MAP_IDS };

@@ -10,6 +10,7 @@
  * one for itself, one for each batch at a time. The supervisor writes the maps,
  * for which a process inside has no right. Source: user_namespaces(7). */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "bulkhead/error.h"
@@ -17,6 +18,15 @@
 /* Ids inside: the launcher is root, handlers are these and the following. */
 #define BH_FIRST_INSIDE_ID 10000u
 #define BH_INSIDE_IDS      1024u
+
+/* The first of 2048 ids of the host that own nothing, for the launcher of the
+ * supervisor `pid`. systemd's table of ids leaves 1879048192 to 2147352575
+ * unused ("Users, Groups, UIDs and GIDs on systemd Systems"). */
+uid_t bh_unused_host_id(pid_t pid);
+
+/* True where this process could map those ids: they are mapped here, which in a
+ * container they may not be. */
+bool bh_host_ids_mapped(uid_t first);
 
 /* The launcher's side: leaves, asks for the maps at `socket`, and becomes root
  * inside, with every capability there and no groups. */

@@ -218,6 +218,8 @@ int bh_attempt_spawn(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 	int r = bh_sandbox_spawn(sandbox, attempt->slot, &fds, err);
 	if (r < 0)
 		return r;
+	snprintf(attempt->result->missing_layers, sizeof(attempt->result->missing_layers), "%s",
+	         bh_sandbox_missing(sandbox));
 	attempt->deadline_us = bh_add_saturated(bh_now_us(), attempt->evidence.limits.timeout_us);
 	bh_region_done(&attempt->context);
 	bh_fd_done(&attempt->out_writer);
@@ -330,7 +332,8 @@ static int take_call(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
 {
 	struct bh_evidence *evidence = &attempt->evidence;
 
-	if (bh_syscall_makes_process(call))
+	/* where more than one is allowed, it is the profile that forbids it */
+	if (evidence->limits.max_procs == 1 && bh_syscall_makes_process(call))
 		return refuse_fork(attempt, sandbox, cookie, err);
 	if (!evidence->violated) {
 		evidence->violated = true;
@@ -516,6 +519,7 @@ static struct bh_usage usage_of(const struct bh_message_ended *ended)
 {
 	return (struct bh_usage){ .user_us = ended->user_us,
 		                  .system_us = ended->system_us,
+		                  .memory_peak_bytes = ended->memory_peak_bytes,
 		                  .max_rss_bytes = ended->max_rss_bytes,
 		                  .minor_faults = ended->minor_faults,
 		                  .major_faults = ended->major_faults,
@@ -534,6 +538,7 @@ static void fill_in(struct bh_attempt *attempt)
 	result->entries_found = attempt->lease.n_entries;
 	result->total_tokens = attempt->lease.total_tokens;
 	result->usage = usage_of(&attempt->evidence.ended);
+	result->memory_held_by = (enum bh_memory_holder)attempt->evidence.ended.memory_held_by;
 	result->out = bh_capture_take(&attempt->out);
 	result->err = bh_capture_take(&attempt->err);
 }

@@ -18,6 +18,7 @@
 #include "bulkhead/executor.h"
 #include "ipc/wire/base.h"
 #include "sandbox/client.h"
+#include "sandbox/profile_catalog.h"
 #include "supervisor/attempt.h"
 #include "supervisor/batch.h"
 #include "supervisor/loop.h"
@@ -48,6 +49,7 @@ struct bh_executor {
 	struct bh_attempt_rules rules;
 	enum bh_isolation isolation;
 	char *launcher;
+	struct bh_profile profile;
 	struct bh_program program;
 	struct bh_loop loop;
 	struct bh_sandbox *sandbox; /* NULL where there is none at present */
@@ -79,6 +81,7 @@ static int start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_TEXT_
 		.handler_path = executor->program.path,
 		.args = (const char *const *)executor->program.args,
 		.env = (const char *const *)executor->program.env,
+		.profile = &executor->profile,
 		.max_running = executor->n_slots,
 	};
 	struct bh_sandbox *made;
@@ -576,6 +579,8 @@ static int set_up(struct bh_executor *executor, const struct bh_executor_options
 	int r = bh_program_open(options, &executor->program, err);
 
 	if (r == 0)
+		r = bh_profile_load(options->profile, &executor->profile, err);
+	if (r == 0)
 		r = make_slots(executor, options->jobs, err);
 	if (r == 0)
 		r = bh_loop_init(&executor->loop, err);
@@ -599,6 +604,7 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
+	made->profile = BH_PROFILE_UNSET;
 	made->program = BH_PROGRAM_UNSET;
 	made->loop = BH_LOOP_UNSET;
 	made->queue_end = &made->queue;
@@ -619,6 +625,7 @@ void bh_executor_free(struct bh_executor *executor)
 	free(executor->slots);
 	bh_loop_done(&executor->loop);
 	bh_program_done(&executor->program);
+	bh_profile_done(&executor->profile);
 	free(executor->launcher);
 	free(executor);
 }

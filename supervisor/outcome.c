@@ -174,10 +174,26 @@ static void set_violation(const struct bh_evidence *evidence, struct bh_outcome 
 	            call->number, call->abi);
 	for (size_t i = 0; i < BH_COUNT_OF(call->args); i++)
 		append_text(ret, "%s0x%" PRIx64, i > 0 ? ", " : "", call->args[i]);
+	if (call->file[0] != '\0')
+		append_text(ret, ", made at %s+0x%" PRIx64, call->file, call->file_offset);
 }
 
+static bool hit_process_limit(const struct bh_evidence *evidence)
+{
+	return evidence->refused_forks > 0 || evidence->ended.pids_hits > 0;
+}
+
+/* The kernel's count of what the cgroup refused, and ours of what the filter did. */
 static void set_process_limit(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
+	if (evidence->refused_forks == 0) {
+		set_outcome(
+		        ret, BH_KIND_PROCESS_LIMIT,
+		        "limit of %" PRIu64 " processes and threads hit %" PRIu64 " time%s",
+		        bh_add_saturated(evidence->limits.max_procs, evidence->limits.max_threads),
+		        evidence->ended.pids_hits, evidence->ended.pids_hits == 1 ? "" : "s");
+		return;
+	}
 	set_outcome(ret, BH_KIND_PROCESS_LIMIT,
 	            "limit of %" PRIu64 " process%s: %" PRIu64 " attempt%s to make one refused",
 	            evidence->limits.max_procs, evidence->limits.max_procs == 1 ? "" : "es",
@@ -195,6 +211,32 @@ static void set_timeout(const struct bh_evidence *evidence, struct bh_outcome *r
 		            duration_text(evidence->limits.grace_us).text);
 	else
 		append_text(ret, "SIGTERM was enough");
+}
+
+/* The cgroup's count over all processes and threads, which the launcher watched. */
+static void set_cpu_limit(const struct bh_evidence *evidence, struct bh_outcome *ret)
+{
+	const struct bh_message_ended *ended = &evidence->ended;
+
+	set_outcome(ret, BH_KIND_CPU_LIMIT,
+	            "CPU time limit of %s reached: all processes and threads together used %" PRIu64
+	            " ms",
+	            duration_text(evidence->limits.cpu_time_us).text,
+	            bh_add_saturated(ended->user_us, ended->system_us) / 1000);
+}
+
+static void set_memory_limit(const struct bh_evidence *evidence, struct bh_outcome *ret)
+{
+	const struct bh_message_ended *ended = &evidence->ended;
+
+	set_outcome(ret, BH_KIND_MEMORY_LIMIT,
+	            "memory limit of %" PRIu64 " bytes reached: the kernel killed %" PRIu64
+	            " process%s",
+	            evidence->limits.memory_bytes, ended->oom_kills,
+	            ended->oom_kills == 1 ? "" : "es");
+	if (ended->memory_peak_bytes > 0)
+		append_text(ret, "; the batch had come to use %" PRIu64 " bytes",
+		            ended->memory_peak_bytes);
 }
 
 /* What we did, and what kept the handler from running at all. */
@@ -223,6 +265,10 @@ static bool decide_by_acts(const struct bh_evidence *evidence, struct bh_outcome
 		set_outcome(ret, BH_KIND_CANCELLED, "cancelled while it ran");
 	} else if (evidence->timed_out) {
 		set_timeout(evidence, ret);
+	} else if (ended->cpu_exceeded) {
+		set_cpu_limit(evidence, ret);
+	} else if (ended->oom_kills > 0 && !finished_well(evidence)) {
+		set_memory_limit(evidence, ret);
 	} else {
 		return false;
 	}
@@ -256,7 +302,14 @@ static void decide_by_signal(const struct bh_evidence *evidence, int number, str
 		            evidence->limits.file_size_bytes);
 		return;
 	}
+	if (evidence->ended.pids_hits > 0) {
+		set_process_limit(evidence, ret);
+		append_text(ret, ", then it was killed by %s", signal_text(number).text);
+		return;
+	}
 	set_outcome(ret, BH_KIND_SIGNAL, "killed by %s", signal_text(number).text);
+	if (evidence->ended.host_oom_kills > 0)
+		append_text(ret, ", for want of memory outside of the batch");
 	if (evidence->results_full)
 		append_text(ret, "; its results had filled all %" PRIu64 " bytes",
 		            evidence->limits.results_bytes);
@@ -298,7 +351,7 @@ static void decide_by_status(const struct bh_evidence *evidence, int status, str
 		append_text(ret, ", then it exited with status %d", status);
 		return;
 	}
-	if (evidence->refused_forks > 0 && end != BH_RECORDS_DONE) {
+	if (hit_process_limit(evidence) && end != BH_RECORDS_DONE) {
 		set_process_limit(evidence, ret);
 		append_text(ret, ", then it exited with status %d", status);
 		return;
@@ -357,7 +410,7 @@ static void set_unfinished(const struct bh_evidence *evidence, struct bh_outcome
 {
 	if (evidence->results_full)
 		set_output_limit(evidence, ret);
-	else if (evidence->refused_forks > 0)
+	else if (hit_process_limit(evidence))
 		set_process_limit(evidence, ret);
 	else
 		set_outcome(ret, BH_KIND_INCOMPLETE,
@@ -434,11 +487,12 @@ void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *re
 bool bh_outcome_names_culprit(enum bh_kind kind)
 {
 	static const bool names[BH_KINDS] = {
-		[BH_KIND_EXIT] = true,          [BH_KIND_SIGNAL] = true,
-		[BH_KIND_TIMEOUT] = true,       [BH_KIND_CPU_LIMIT] = true,
-		[BH_KIND_OUTPUT_LIMIT] = true,  [BH_KIND_FILE_LIMIT] = true,
-		[BH_KIND_PROCESS_LIMIT] = true, [BH_KIND_VIOLATION] = true,
-		[BH_KIND_PROTOCOL] = true,      [BH_KIND_INCOMPLETE] = true,
+		[BH_KIND_EXIT] = true,         [BH_KIND_SIGNAL] = true,
+		[BH_KIND_TIMEOUT] = true,      [BH_KIND_CPU_LIMIT] = true,
+		[BH_KIND_MEMORY_LIMIT] = true, [BH_KIND_OUTPUT_LIMIT] = true,
+		[BH_KIND_FILE_LIMIT] = true,   [BH_KIND_PROCESS_LIMIT] = true,
+		[BH_KIND_VIOLATION] = true,    [BH_KIND_PROTOCOL] = true,
+		[BH_KIND_INCOMPLETE] = true,
 	};
 
 	return names[kind];

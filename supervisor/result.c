@@ -12,6 +12,7 @@ const char *bh_kind_name(enum bh_kind kind)
 		[BH_KIND_SIGNAL] = "signal",
 		[BH_KIND_TIMEOUT] = "timeout",
 		[BH_KIND_CPU_LIMIT] = "cpu_limit",
+		[BH_KIND_MEMORY_LIMIT] = "memory_limit",
 		[BH_KIND_OUTPUT_LIMIT] = "output_limit",
 		[BH_KIND_FILE_LIMIT] = "file_limit",
 		[BH_KIND_PROCESS_LIMIT] = "process_limit",
@@ -27,6 +28,19 @@ const char *bh_kind_name(enum bh_kind kind)
 	};
 
 	return (size_t)kind < BH_KINDS ? names[kind] : NULL;
+}
+
+const char *bh_memory_holder_name(enum bh_memory_holder holder)
+{
+	switch (holder) {
+	case BH_MEMORY_HELD_BY_NONE:
+		return "none";
+	case BH_MEMORY_HELD_BY_RLIMIT:
+		return "rlimit";
+	case BH_MEMORY_HELD_BY_CGROUP:
+		return "cgroup";
+	}
+	return NULL;
 }
 
 void bh_result_free(struct bh_result *result)

@@ -4,11 +4,13 @@
 
 /* bulkhead.h: the whole library. Handlers include bulkhead/handler.h instead. */
 #include "bulkhead/batch.h"
+#include "bulkhead/doctor.h"
 #include "bulkhead/entry.h"
 #include "bulkhead/error.h"
 #include "bulkhead/executor.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/planner.h"
+#include "bulkhead/profile.h"
 #include "bulkhead/result.h"
 #include "bulkhead/span.h"
 #include "bulkhead/store.h"

@@ -21,22 +21,25 @@
  * Source: docs/architecture.md; docs/semantics.md, "Executing". */
 
 enum bh_isolation {
-	BH_ISOLATION_STRICT, /* refuse to run where a layer is missing */
-	BH_ISOLATION_NONE,   /* limits and clean-up only: for code that is trusted */
+	BH_ISOLATION_STRICT,      /* refuse to run where a layer is missing */
+	BH_ISOLATION_BEST_EFFORT, /* run with the layers that there are; results say what is missing
+	                           */
+	BH_ISOLATION_NONE,        /* limits and clean-up only: for code that is trusted */
 };
 
 struct bh_executor_options {
 	const char *handler;             /* path of an ELF executable or a script with `#!` */
 	const char *const *handler_args; /* after the name; NULL-terminated; NULL for none */
-	const char *const *env;          /* "K=V" added to the handler's; NULL-terminated; NULL for none */
-	const char *launcher;            /* path of bulkhead-launcher; NULL: see bh_launcher_find */
+	const char *const *env; /* "K=V" added to the handler's; NULL-terminated; NULL for none */
+	const char *launcher;   /* path of bulkhead-launcher; NULL: see bh_launcher_find */
 	struct bh_limits limits;
 	enum bh_isolation isolation;
+	const char *profile;  /* of system calls: see bulkhead/profile.h; NULL: "compute" */
 	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
 };
-#define BH_EXECUTOR_DEFAULT                                                                        \
+#define BH_EXECUTOR_DEFAULT \
 	((struct bh_executor_options){ .limits = BH_LIMITS_DEFAULT, .max_entries = 200 })
 
 struct bh_executor;
@@ -44,7 +47,7 @@ struct bh_executor;
 /* Opens and checks the handler, starts the launcher and sets up the sandbox.
  * Options are copied; `store` is borrowed and outlives the executor.
  * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run;
- * -EINVAL for limits that make no sense or an `env` without key or '=';
+ * -EINVAL for a profile that is none, limits that make no sense or an `env` without key or '=';
  * -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or
  * step; -ENOMEM, -EMFILE, -ENFILE for what the host is short of. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_new(struct bh_store *store,
@@ -67,11 +70,10 @@ BH_PUBLIC int bh_executor_fd(const struct bh_executor *executor);
  * submissions from 0.
  * Errors: -EINVAL for a batch whose tasks repeat an id or whose ids are blank;
  * -ENOMEM. Nothing is queued then. */
-BH_PUBLIC BH_MUST_CHECK int bh_executor_submit(struct bh_executor *executor,
-                                               const struct bh_batch *batch,
-                                               void (*on_result)(struct bh_result *result,
-                                                                 void *userdata),
-                                               void *userdata, struct bh_error *err);
+BH_PUBLIC BH_MUST_CHECK int
+bh_executor_submit(struct bh_executor *executor, const struct bh_batch *batch,
+                   void (*on_result)(struct bh_result *result, void *userdata), void *userdata,
+                   struct bh_error *err);
 
 /* Does what is to be done now: starts batches, reads, enforces deadlines,
  * delivers results. Blocks only while a lost launcher is replaced, or while a

@@ -19,6 +19,7 @@ enum bh_kind {
 	BH_KIND_SIGNAL,
 	BH_KIND_TIMEOUT,
 	BH_KIND_CPU_LIMIT,
+	BH_KIND_MEMORY_LIMIT,
 	BH_KIND_OUTPUT_LIMIT,
 	BH_KIND_FILE_LIMIT,
 	BH_KIND_PROCESS_LIMIT,
@@ -37,6 +38,8 @@ enum bh_kind {
 /* The name as in JSONL, such as "cpu_limit"; "none" for BH_KIND_NONE. */
 BH_PUBLIC const char *bh_kind_name(enum bh_kind kind);
 
+#define BH_FILE_SIZE 256
+
 /* A system call that the sandbox forbids. */
 struct bh_syscall {
 	char name[32]; /* "unknown" where the kernel's table is newer than ours */
@@ -44,10 +47,15 @@ struct bh_syscall {
 	int32_t number;
 	uint64_t args[6];
 	uint64_t instruction; /* address of the instruction after the call */
+	/* Where the call's own instruction stands: a path in the sandbox, cut to fit, and
+	 * the offset in that file. "" where it is in no file or could not be known. */
+	char file[BH_FILE_SIZE];
+	uint64_t file_offset;
 };
 
-#define BH_MESSAGE_SIZE 384
-#define BH_STAGE_SIZE   32
+#define BH_MESSAGE_SIZE     384
+#define BH_LAYERS_TEXT_SIZE 256
+#define BH_STAGE_SIZE       32
 
 /* The one verdict on a batch and its one cause. */
 struct bh_outcome {
@@ -58,9 +66,9 @@ struct bh_outcome {
 	bool has_syscall;
 	struct bh_syscall syscall;
 	char stage[BH_STAGE_SIZE]; /* step of the set-up that failed; "" where none did */
-	const char *task_id;       /* the task that was running; NULL where unknown. Lent by the result */
-	bool infrastructure;       /* our side or the host's failed, not the handler */
-	bool retryable;            /* another attempt can end otherwise */
+	const char *task_id; /* the task that was running; NULL where unknown. Lent by the result */
+	bool infrastructure; /* our side or the host's failed, not the handler */
+	bool retryable;      /* another attempt can end otherwise */
 };
 
 /* One task's record: its value, or its error. */
@@ -71,15 +79,28 @@ struct bh_task_result {
 	bool is_unknown; /* the batch has no such task */
 };
 
+/* Where there is a cgroup, times and the peak are those of all processes of the
+ * batch; else times are those of processes that were waited for. */
 struct bh_usage {
 	uint64_t user_us;
 	uint64_t system_us;
-	uint64_t max_rss_bytes;
+	uint64_t memory_peak_bytes; /* page cache and kernel memory included; 0 where unknown */
+	uint64_t max_rss_bytes;     /* of the largest process */
 	uint64_t minor_faults;
 	uint64_t major_faults;
 	uint64_t voluntary_switches;
 	uint64_t involuntary_switches;
 };
+
+/* What held the batch to its limit of memory. */
+enum bh_memory_holder {
+	BH_MEMORY_HELD_BY_NONE,   /* there was no limit, or no handler */
+	BH_MEMORY_HELD_BY_RLIMIT, /* each process for itself, by its address space and data */
+	BH_MEMORY_HELD_BY_CGROUP, /* all of its processes together */
+};
+
+/* "none", "rlimit" or "cgroup". */
+BH_PUBLIC const char *bh_memory_holder_name(enum bh_memory_holder holder);
 
 /* What a handler printed: the first bytes, up to the cap. */
 struct bh_output {
@@ -96,7 +117,8 @@ struct bh_result {
 	bool success;
 	bool partial; /* failed after some records were complete */
 	struct bh_outcome outcome;
-	struct bh_task_result *task_results; /* last record of each task, in order of first record */
+	struct bh_task_result
+	        *task_results; /* last record of each task, in order of first record */
 	size_t n_task_results;
 	const char **missing_task_ids; /* tasks of the batch with no record, in batch order */
 	size_t n_missing_task_ids;
@@ -110,6 +132,8 @@ struct bh_result {
 	uint32_t attempts;    /* handlers started or tried to be started */
 	uint64_t duration_us; /* from lease to release */
 	struct bh_usage usage;
+	enum bh_memory_holder memory_held_by;
+	char missing_layers[BH_LAYERS_TEXT_SIZE]; /* of isolation; "" where none is missing */
 	struct bh_output out;
 	struct bh_output err;
 	void *memory; /* private */

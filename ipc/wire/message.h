@@ -5,15 +5,20 @@
 /* message.h: all that the supervisor and its launcher say to each other.
  *
  *   supervisor                          launcher
- *   CONFIGURE (handler, strings)   ──▶  sets up the sandbox
+ *   CONFIGURE (handler, strings,   ──▶  sets up the sandbox
+ *              profile)
  *                                  ◀──  MAP_IDS, as root: it is in a user namespace
  *   MAPPED                         ──▶
- *                                  ◀──  READY, or FAILED with the step
+ *                                  ◀──  READY, or FAILED with the step; either
+ *                                       with directories that hold cgroups
  *   SPAWN id (context, results,    ──▶  clones a handler
  *             stdout, stderr)
  *                                  ◀──  STARTED id (listener), when it was executed
  *   KILL id, how                   ──▶
  *                                  ◀──  ENDED id: every process of it is gone
+ *
+ * Instead of CONFIGURE, PROBE is answered by one LAYER for each layer of
+ * isolation (`id` is its number), tried in a child, and then READY.
  *
  * SPAWN is always answered by ENDED; STARTED comes before it unless the handler
  * could not be executed. KILL for an id that has ended is ignored. Both sides
@@ -25,10 +30,12 @@
 #include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
-#define BH_MESSAGE_VERSION 1
+#define BH_MESSAGE_VERSION 2
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
+	BH_MESSAGE_PROBE,
+	BH_MESSAGE_LAYER,
 	BH_MESSAGE_MAP_IDS,
 	BH_MESSAGE_MAPPED,
 	BH_MESSAGE_READY,
@@ -52,7 +59,9 @@ enum bh_ended_by {
 	BH_ENDED_NO_SANDBOX, /* a step of the set-up failed: `error`, `stage` */
 };
 
-#define BH_STAGE_TEXT_SIZE 32
+#define BH_STAGE_TEXT_SIZE     32
+#define BH_CGROUP_NAME_SIZE    48
+#define BH_CGROUP_MISSING_SIZE 192
 
 struct bh_message_configure {
 	uint32_t version;
@@ -60,10 +69,27 @@ struct bh_message_configure {
 	struct bh_limits limits;
 	uint64_t max_running;
 	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
+	uint32_t supervisor;        /* its pid, for names that have to differ */
 	char handler_name[256];
 };
 
+#define BH_LAYER_DETAIL_SIZE 192
+
+struct bh_message_layer {
+	int32_t code; /* 0 where it is available, else a positive errno value */
+	char detail[BH_LAYER_DETAIL_SIZE];
+};
+
+/* `cgroup` names cgroups that the launcher may leave behind: one in each of the
+ * directories that come as descriptors. */
+struct bh_message_ready {
+	char cgroup[BH_CGROUP_NAME_SIZE];
+	char cgroup_missing[BH_CGROUP_MISSING_SIZE]; /* what no cgroup holds, and why */
+	uint32_t landlock;                           /* its ABI; 0 for none */
+};
+
 struct bh_message_failed {
+	char cgroup[BH_CGROUP_NAME_SIZE];
 	struct bh_error error;
 	char stage[BH_STAGE_TEXT_SIZE];
 };
@@ -78,6 +104,12 @@ struct bh_message_ended {
 	uint64_t major_faults;
 	uint64_t voluntary_switches;
 	uint64_t involuntary_switches;
+	uint64_t memory_peak_bytes; /* of all processes; 0 where unknown */
+	uint64_t oom_kills;         /* of processes, at the batch's own limit */
+	uint64_t host_oom_kills;    /* the same, for want of memory elsewhere */
+	uint64_t pids_hits;         /* processes and threads refused at the limit */
+	uint32_t cpu_exceeded;      /* killed for the CPU time of all processes */
+	uint32_t memory_held_by;    /* enum bh_memory_holder */
 	struct bh_error error;
 	char stage[BH_STAGE_TEXT_SIZE];
 };
@@ -87,6 +119,8 @@ struct bh_message {
 	uint32_t id;   /* of the batch's slot; 0 for what is about none */
 	union {
 		struct bh_message_configure configure;
+		struct bh_message_ready ready;
+		struct bh_message_layer layer;
 		struct bh_message_failed failed;
 		uint32_t kill; /* enum bh_kill */
 		struct bh_message_ended ended;

@@ -115,7 +115,7 @@ static const struct {
 	{ { "--max-entries", "18446744073709551615" }, "--max-entries" },
 	{ { "-j", "none" }, "--jobs: got 'none'" },
 	{ { "-j0" }, "--jobs: got '0'" },
-	{ { "--isolate", "best" }, "expected one of none|strict" },
+	{ { "--isolate", "best" }, "expected one of strict|best-effort|none" },
 	{ { "--progress", "" }, "--progress: got ''" },
 	{ { "--env", "A" }, "--env: got 'A', expected KEY=VALUE" },
 	{ { "--env", "=b" }, "--env: got '=b'" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is worked out before a child is cloned: limits, strings, the filter. */
+/* What is worked out before a child is cloned: limits and strings. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 
 #include "ipc/wire/base.h"
 #include "sandbox/arguments.h"
-#include "sandbox/filter.h"
 #include "sandbox/rlimits.h"
 
 static const struct rlimit *row_of(const struct bh_rlimits *plan, int resource)
@@ -132,20 +131,6 @@ START_TEST(strings_of_a_wrong_shape_are_refused)
 }
 END_TEST
 
-START_TEST(the_profile_compiles_with_and_without_forks)
-{
-	struct bh_error err = BH_ERROR_UNSET;
-
-	for (int forks = 0; forks < 2; forks++) {
-		struct bh_filter filter = BH_FILTER_UNSET;
-		int r = bh_filter_compile(&bh_profile_compute, forks, &filter, &err);
-		ck_assert_msg(r == 0, "%s", err.text);
-		ck_assert_uint_gt(filter.program.len, 100);
-		bh_filter_done(&filter);
-	}
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *s = suite_create("plan");
@@ -157,7 +142,6 @@ static Suite *suite(void)
 	tcase_add_test(c, common_limits_are_lowered_at_once);
 	tcase_add_test(c, strings_survive_the_way_to_the_launcher);
 	tcase_add_loop_test(c, strings_of_a_wrong_shape_are_refused, 0, (int)BH_COUNT_OF(refused));
-	tcase_add_test(c, the_profile_compiles_with_and_without_forks);
 	suite_add_tcase(s, c);
 	return s;
 }
