@@ -407,8 +407,8 @@ static int add_rules(struct reader *reader, struct bh_call_rule *rule,
 
 	if (!conditions->each_alone) {
 		rule->n_conditions = (uint32_t)conditions->n;
-		memcpy(rule->conditions, conditions->items,
-		       conditions->n * sizeof(*conditions->items));
+		for (size_t i = 0; i < conditions->n; i++)
+			rule->conditions[i] = conditions->items[i];
 		return bh_profile_add(&reader->profile, rule, reader->err);
 	}
 	rule->n_conditions = 1;
