@@ -734,7 +734,7 @@ START_TEST(a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records)
 	pid_t launcher = find_launcher();
 	pid_t killer = fork();
 	if (killer == 0) {
-		usleep(300000);
+		usleep(4000000); /* time enough for "first" on a slow machine */
 		kill(launcher, SIGKILL);
 		_exit(0);
 	}
@@ -750,6 +750,16 @@ START_TEST(a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records)
 }
 END_TEST
 
+/* It is gone when this returns, and left for the executor to reap. */
+static void kill_launcher(void)
+{
+	pid_t launcher = find_launcher();
+	siginfo_t end;
+
+	kill(launcher, SIGKILL);
+	ck_assert_int_eq(waitid(P_PID, (id_t)launcher, &end, WEXITED | WNOWAIT), 0);
+}
+
 START_TEST(an_idle_launcher_that_is_lost_harms_no_batch)
 {
 	struct run run;
@@ -757,8 +767,7 @@ START_TEST(an_idle_launcher_that_is_lost_harms_no_batch)
 	run_init(&run, "faulty");
 	run_open(&run);
 	for (int i = 0; i < 3; i++) {
-		kill(find_launcher(), SIGKILL);
-		usleep(50000);
+		kill_launcher();
 		struct bh_result *result = run_way(&run, "none", NULL, 0);
 		expect_kind(result, BH_KIND_NONE);
 		bh_result_free(result);
@@ -773,8 +782,7 @@ static void kill_launcher_and_submit(struct bh_result *result, void *userdata)
 
 	expect_kind(result, BH_KIND_NONE);
 	bh_result_free(result);
-	kill(find_launcher(), SIGKILL);
-	usleep(50000);
+	kill_launcher();
 	submit(tally->run, tally->batch, tally);
 }
 
@@ -806,7 +814,7 @@ START_TEST(a_launcher_that_no_longer_answers_is_given_up)
 	size_t n;
 
 	run_init(&run, "faulty");
-	run.options.limits.timeout_us = 300000;
+	run.options.limits.timeout_us = 6000000; /* time enough for "first" on a slow machine */
 	run.options.limits.grace_us = 100000;
 	run_open(&run);
 	batch_init(&batch, "b");
@@ -814,7 +822,7 @@ START_TEST(a_launcher_that_no_longer_answers_is_given_up)
 	batch_add_way(&batch, "second", "hang-ignoring-term", NULL, 0);
 	pid_t launcher = find_launcher();
 	if (fork() == 0) {
-		usleep(200000);
+		usleep(4000000);
 		kill(launcher, SIGSTOP);
 		_exit(0);
 	}
@@ -843,8 +851,7 @@ START_TEST(a_launcher_that_cannot_be_replaced_ends_each_batch_as_sandbox)
 	run_open(&run);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(copy), 0);
-	kill(find_launcher(), SIGKILL);
-	usleep(50000);
+	kill_launcher();
 	for (int i = 0; i < 2; i++) {
 		struct bh_result *result = run_way(&run, "none", NULL, 0);
 		expect_kind(result, BH_KIND_SANDBOX);
