@@ -36,6 +36,11 @@ int bh_cgroup_dir_name(unsigned int owner, char ret[BH_CGROUP_NAME_SIZE], struct
 	return 0;
 }
 
+bool bh_cgroup_dir_is_ours(const char *name)
+{
+	return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && !strchr(name, '/');
+}
+
 int bh_cgroup_dir_make(int parent, const char *name, int *ret, struct bh_error *err)
 {
 	for (int i = 0; i < MAKE_TRIES; i++) {
@@ -132,7 +137,7 @@ static void for_each_dir(int dir, const char *prefix, void (*visit)(int dir, con
 	closedir(stream);
 }
 
-void bh_cgroup_dir_remove(int parent, const char *name)
+static void remove_tree(int parent, const char *name)
 {
 	BH_CLEANUP(bh_fd_done)
 	int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -141,6 +146,14 @@ void bh_cgroup_dir_remove(int parent, const char *name)
 		return;
 	for_each_dir(dir, "slot", remove_one);
 	remove_one(parent, name);
+}
+
+/* Once more where it is still there: for want of descriptors or memory, it may be. */
+void bh_cgroup_dir_remove(int parent, const char *name)
+{
+	remove_tree(parent, name);
+	if (faccessat(parent, name, F_OK, 0) == 0)
+		remove_tree(parent, name);
 }
 
 static void remove_if_stale(int parent, const char *name)

@@ -12,12 +12,17 @@
  * removed only when nothing is in it, so removal kills what is left.
  * Source: cgroups(7), "Destroying cgroups and removing processes"; flock(2). */
 
+#include <stdbool.h>
+
 #include "bulkhead/error.h"
 #include "ipc/wire/message.h"
 
 /* A new name for the launcher of the process `owner`. */
 BH_MUST_CHECK
 int bh_cgroup_dir_name(unsigned int owner, char ret[BH_CGROUP_NAME_SIZE], struct bh_error *err);
+
+/* True for such a name, which is no path. */
+bool bh_cgroup_dir_is_ours(const char *name);
 
 /* Makes and locks the directory in `parent`. `*ret` is owned by the caller. */
 BH_MUST_CHECK

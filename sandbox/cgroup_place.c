@@ -45,7 +45,8 @@ static bool read_membership(char *line, const char *controller, int *ret_hierarc
 	*list++ = '\0';
 	*path++ = '\0';
 	path[strcspn(path, "\n")] = '\0';
-	*ret_hierarchy = atoi(line);
+	if (sscanf(line, "%d", ret_hierarchy) != 1)
+		return false;
 	*ret_path = path;
 	return controller ? list_has(list, controller) : *ret_hierarchy == 0 && list[0] == '\0';
 }

@@ -84,11 +84,15 @@ static bool read_text(int fd, char text[TEXT_SIZE])
 
 static bool parse_number(const char *text, uint64_t *ret)
 {
-	char *end;
+	uint64_t number = 0;
+	const char *at = text;
 
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	return errno == 0 && end != text && (*end == '\n' || *end == '\0');
+	for (; *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(number, 10u, &number) ||
+		    __builtin_add_overflow(number, (unsigned int)(*at - '0'), &number))
+			return false;
+	*ret = number;
+	return at != text && (*at == '\n' || *at == '\0');
 }
 
 /* The number in the line "KEY NUMBER". */

@@ -43,6 +43,7 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_DESCRIPTORS] = "descriptors",
 		[BH_STEP_SIGNALS] = "signals",
 		[BH_STEP_EXEC] = "exec",
+		[BH_STEP_ANNOUNCE] = "listener",
 	};
 
 	return (size_t)step < BH_COUNT_OF(names) ? names[step] : "unknown";
@@ -124,17 +125,21 @@ static void nothing(void *unused)
 
 /* With a limit of two, a second process can be cloned only where processes of
  * other namespaces don't count: the user has more than two by now. */
-static bool processes_count_by_namespace(char *stack_top)
+static long find_how_processes_count(struct bh_slot *slot)
 {
 	struct rlimit two = { .rlim_cur = 2, .rlim_max = 2 };
+	/* on the lower half of the handler's own stack */
+	char *stack_top = slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2;
 
-	if (bh_raw4(SYS_prlimit64, 0, RLIMIT_NPROC, &two, NULL) < 0)
-		return false;
+	long r = bh_raw4(SYS_prlimit64, 0, RLIMIT_NPROC, &two, NULL);
+	if (r < 0)
+		return r;
 	long pid = bh_raw_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack_top, NULL, nothing, NULL);
+	slot->counts_processes = pid > 0;
 	if (pid < 0)
-		return false;
+		return pid == -EAGAIN ? 0 : pid;
 	bh_raw4(SYS_wait4, pid, NULL, __WALL, NULL);
-	return true;
+	return 0;
 }
 
 static long take_id(const struct bh_slot *slot)
@@ -224,9 +229,8 @@ static void handler_main(void *arg)
 	else
 		follow_reaper(slot);
 	check(slot, BH_STEP_RLIMITS, set_rlimits(&plan->rlimits));
-	if (slot->trial && plan->namespaces) /* on the lower half of the handler's own stack */
-		slot->counts_processes = processes_count_by_namespace(
-		        slot->stacks + 2 * GUARD_SIZE + STACK_SIZE + STACK_SIZE / 2);
+	if (slot->trial && plan->namespaces)
+		check(slot, BH_STEP_RLIMITS, find_how_processes_count(slot));
 	if (plan->confined)
 		confine(slot);
 	check(slot, BH_STEP_DESCRIPTORS, arrange_descriptors(slot));
@@ -241,7 +245,7 @@ static void handler_main(void *arg)
 /* ---- the reaper ---- */
 
 /* Tells the supervisor that the handler was executed, and gives it the listener. */
-static void say_started(struct bh_slot *slot)
+static long say_started(struct bh_slot *slot)
 {
 	struct bh_message message = { .type = BH_MESSAGE_STARTED, .id = slot->id };
 	union {
@@ -258,9 +262,24 @@ static void say_started(struct bh_slot *slot)
 		header.msg_control = control.bytes;
 		header.msg_controllen = sizeof(control.bytes);
 	}
-	/* a supervisor that is gone is noticed by the launcher */
-	while (bh_raw3(SYS_sendmsg, slot->plan->socket, &header, MSG_NOSIGNAL) == -EINTR)
-		;
+	long r;
+	do
+		r = bh_raw3(SYS_sendmsg, slot->plan->socket, &header, MSG_NOSIGNAL);
+	while (r == -EINTR);
+	return r;
+}
+
+/* What a handler calls without a listener that somebody reads, nobody would see:
+ * such a handler ends before the listener does. */
+static void announce(struct bh_slot *slot)
+{
+	long r = say_started(slot);
+
+	if (r >= 0)
+		return;
+	slot->failed_step = BH_STEP_ANNOUNCE;
+	slot->failed_code = (int)-r;
+	bh_raw2(SYS_kill, slot->handler, SIGKILL);
 }
 
 /* Waits until the handler has ended; orphans of the batch are reaped on the way. */
@@ -324,7 +343,7 @@ static void reaper_main(void *arg)
 
 	/* the handler was executed or has ended: CLONE_VFORK */
 	if (slot->failed_step == BH_STEP_NONE && !slot->trial)
-		say_started(slot);
+		announce(slot);
 	if (slot->listener >= 0)
 		bh_raw1(SYS_close, slot->listener);
 	await_handler(slot);

@@ -43,6 +43,7 @@ enum bh_child_step {
 	BH_STEP_DESCRIPTORS,
 	BH_STEP_SIGNALS,
 	BH_STEP_EXEC,
+	BH_STEP_ANNOUNCE, /* it was executed, and then killed */
 };
 /* The name of the layer, as it stands in a result's `stage`. */
 const char *bh_child_step_name(enum bh_child_step step);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
@@ -22,9 +23,10 @@
 
 struct bh_sandbox {
 	struct bh_launched launcher;
+	bool ready;
 	bool isolated; /* in a PID namespace */
 	char missing[BH_LAYERS_TEXT_SIZE];
-	uint32_t landlock;                      /* its ABI */
+	bool landlocked;
 	char cgroup[BH_CGROUP_NAME_SIZE];       /* cgroups of this name … */
 	int cgroup_parents[BH_CHANNEL_MAX_FDS]; /* … are in these; owned; -1 where none */
 	char cgroup_missing[BH_CGROUP_MISSING_SIZE];
@@ -90,18 +92,32 @@ static void close_all(int *fds)
 /* Cgroups that the launcher may leave behind. */
 static void take_cgroups(struct bh_sandbox *sandbox, const struct bh_message *message, int *fds)
 {
-	if (message->type == BH_MESSAGE_READY) {
-		sandbox->landlock = message->ready.landlock;
-		memcpy(sandbox->cgroup, message->ready.cgroup, sizeof(sandbox->cgroup));
-		memcpy(sandbox->cgroup_missing, message->ready.cgroup_missing,
-		       sizeof(sandbox->cgroup_missing));
-	} else if (message->type == BH_MESSAGE_FAILED) {
-		memcpy(sandbox->cgroup, message->failed.cgroup, sizeof(sandbox->cgroup));
-	} else {
+	const char *name = message->cgroups.name;
+
+	if (!memchr(name, '\0', sizeof(message->cgroups.name)) || !bh_cgroup_dir_is_ours(name))
 		return;
-	}
-	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
+	memcpy(sandbox->cgroup, name, sizeof(sandbox->cgroup));
+	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++) {
+		bh_fd_done(&sandbox->cgroup_parents[i]);
 		sandbox->cgroup_parents[i] = BH_TAKE(fds[i], -1);
+	}
+}
+
+/* What a launcher said that was not listened to any more. */
+static void learn_cgroups(struct bh_sandbox *sandbox)
+{
+	struct bh_message message;
+	int fds[BH_CHANNEL_MAX_FDS];
+	int socket = sandbox->launcher.socket;
+
+	/* from here on it can't say anything, and notices */
+	if (sandbox->ready || socket < 0 || shutdown(socket, SHUT_RD) < 0)
+		return;
+	while (bh_channel_receive(socket, &message, sizeof(message), fds, NULL) == 1) {
+		if (message.type == BH_MESSAGE_CGROUPS)
+			take_cgroups(sandbox, &message, fds);
+		close_all(fds);
+	}
 }
 
 static void remove_cgroups(struct bh_sandbox *sandbox)
@@ -123,11 +139,13 @@ static int receive_answer(struct bh_sandbox *sandbox, struct bh_message *ret, st
 	do
 		r = poll(&polled, 1, SET_UP_PATIENCE_MS);
 	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return bh_fail(err, errno, "wait for the launcher");
 	if (r == 0)
 		return bh_fail_plain(err, ETIMEDOUT, "the launcher was not ready after %d s",
 		                     SET_UP_PATIENCE_MS / 1000);
 	r = bh_channel_receive(socket, ret, sizeof(*ret), fds, err);
-	if (r == 1)
+	if (r == 1 && ret->type == BH_MESSAGE_CGROUPS)
 		take_cgroups(sandbox, ret, fds);
 	close_all(fds);
 	if (r == 0)
@@ -145,11 +163,22 @@ static int map_ids(const struct bh_launched *launcher, struct bh_error *err)
 	return bh_channel_send(launcher->socket, &message, sizeof(message), NULL, 0, err);
 }
 
+static int take_failure(const struct bh_message_failed *failed, char *stage, struct bh_error *err)
+{
+	int code = failed->error.code > 0 ? failed->error.code : EPROTO;
+
+	snprintf(stage, BH_STAGE_TEXT_SIZE, "%.*s", (int)sizeof(failed->stage), failed->stage);
+	return bh_fail_plain(err, code, "%.*s", (int)sizeof(failed->error.text),
+	                     failed->error.text);
+}
+
 static int await_ready(struct bh_sandbox *sandbox, char *stage, struct bh_error *err)
 {
 	struct bh_message message;
 
 	int r = receive_answer(sandbox, &message, err);
+	if (r == 0 && message.type == BH_MESSAGE_CGROUPS)
+		r = receive_answer(sandbox, &message, err);
 	if (r == 0 && message.type == BH_MESSAGE_MAP_IDS) {
 		r = map_ids(&sandbox->launcher, err);
 		if (r < 0)
@@ -159,15 +188,16 @@ static int await_ready(struct bh_sandbox *sandbox, char *stage, struct bh_error 
 	}
 	if (r < 0)
 		return r;
-	if (message.type == BH_MESSAGE_READY)
-		return 0;
-	if (message.type != BH_MESSAGE_FAILED)
+	if (message.type == BH_MESSAGE_FAILED)
+		return take_failure(&message.failed, stage, err);
+	if (message.type != BH_MESSAGE_READY)
 		return bh_fail_plain(err, EPROTO, "the launcher sent a message of type %u",
 		                     message.type);
-	memcpy(stage, message.failed.stage, BH_STAGE_TEXT_SIZE);
-	if (err)
-		*err = message.failed.error;
-	return -message.failed.error.code;
+	sandbox->ready = true;
+	sandbox->landlocked = message.ready.landlocked;
+	snprintf(sandbox->cgroup_missing, sizeof(sandbox->cgroup_missing), "%.*s",
+	         (int)sizeof(message.ready.cgroup_missing), message.ready.cgroup_missing);
+	return 0;
 }
 
 /* With `isolation` as the launcher is to understand it: BEST_EFFORT goes without
@@ -214,7 +244,7 @@ static void note_missing(struct bh_sandbox *sandbox, const char *stage, const st
 		used = strlen(sandbox->missing);
 		before = "; ";
 	}
-	if (sandbox->landlock == 0)
+	if (!sandbox->landlocked)
 		snprintf(sandbox->missing + used, sizeof(sandbox->missing) - used,
 		         "%slandlock (not in this kernel)", before);
 }
@@ -263,9 +293,10 @@ void bh_sandbox_free(struct bh_sandbox *sandbox)
 {
 	if (!sandbox)
 		return;
-	/* the end of pid 1 is the end of its namespace; without one the launcher
-	 * cleans up by itself */
-	bh_launched_end(&sandbox->launcher, sandbox->isolated);
+	learn_cgroups(sandbox);
+	/* the end of pid 1 is the end of its namespace; without one, and as long as it
+	 * sets things up, the launcher cleans up by itself */
+	bh_launched_end(&sandbox->launcher, sandbox->isolated && sandbox->ready);
 	remove_cgroups(sandbox);
 	for (size_t i = 0; i < sandbox->n_events; i++)
 		bh_fd_done(&sandbox->events[sandbox->first_event + i].listener);
@@ -308,6 +339,8 @@ static int receive_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *re
 	case BH_MESSAGE_ENDED:
 		ret->type = BH_SANDBOX_ENDED;
 		ret->ended = message.ended;
+		ret->ended.stage[sizeof(ret->ended.stage) - 1] = '\0';
+		ret->ended.error.text[sizeof(ret->ended.error.text) - 1] = '\0';
 		break;
 	default:
 		r = bh_fail_plain(err, EPROTO, "the launcher sent a message of type %u",

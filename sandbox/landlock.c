@@ -38,11 +38,22 @@ struct path_beneath_attr {
 	int32_t parent_fd;
 } __attribute__((packed));
 
-int bh_landlock_abi(void)
+/* The newest ABI, 0 where the kernel was built or started without Landlock, or the
+ * negative errno value of what keeps it from telling. */
+static int ask_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
 
-	return abi > 0 ? (int)abi : 0;
+	if (abi >= 0)
+		return (int)abi;
+	return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
+}
+
+int bh_landlock_abi(void)
+{
+	int abi = ask_abi();
+
+	return abi > 0 ? abi : 0;
 }
 
 static struct ruleset_attr attr_of(int abi, size_t *ret_size)
@@ -89,10 +100,12 @@ static int allow(int ruleset, const char *path, uint64_t access, struct bh_error
 /* -1 where the kernel has no Landlock. */
 static int make_ruleset(int *ret, struct bh_error *err)
 {
-	int abi = bh_landlock_abi();
+	int abi = ask_abi();
 	size_t size;
 
 	*ret = -1;
+	if (abi < 0)
+		return bh_fail(err, -abi, "ask for the version of Landlock");
 	if (abi == 0)
 		return 0;
 	struct ruleset_attr attr = attr_of(abi, &size);

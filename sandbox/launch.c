@@ -129,11 +129,15 @@ static int clone_launcher(struct plan *plan, bool isolate, struct bh_launched *m
 		return bh_fail(err, errno, "stack for the launcher's start");
 	stack = mapped;
 
-	/* as root, where it has ids to give: without a user namespace at first */
+	int has_ids = isolate ? bh_host_ids_mapped(bh_unused_host_id(getpid()), err) : 1;
+	if (has_ids < 0)
+		return has_ids;
+	/* as root, where it has ids to give: without a user namespace, or not at all. A
+	 * handler would have root's own id outside, which host files obey. */
 	long pid = -EPERM;
-	if (!isolate || bh_host_ids_mapped(bh_unused_host_id(getpid())))
+	if (has_ids)
 		pid = clone_child(isolate ? CLONE_NEWPID : 0, plan, stack, &made->pidfd);
-	if (pid == -EPERM && isolate) {
+	if (pid == -EPERM && isolate && (!has_ids || geteuid() != 0)) {
 		plan->new_user_namespace = true;
 		pid = clone_child(CLONE_NEWPID | CLONE_NEWUSER, plan, stack, &made->pidfd);
 		made->in_user_namespace = true;

@@ -225,6 +225,21 @@ static void make_cgroups(struct launcher *l, unsigned int owner)
 		give_up_cgroups(l, error.text);
 }
 
+/* Tells of them before anything can go wrong: when its power is given up, the
+ * launcher can't remove them. */
+static int say_cgroups(const struct bh_cgroup *cgroup, struct bh_error *err)
+{
+	struct bh_message message = { .type = BH_MESSAGE_CGROUPS };
+	int parents[BH_CGROUP_TREES];
+
+	if (cgroup->n_trees == 0)
+		return 0;
+	memcpy(message.cgroups.name, cgroup->name, sizeof(cgroup->name));
+	for (size_t i = 0; i < cgroup->n_trees; i++)
+		parents[i] = cgroup->trees[i].parent;
+	return bh_channel_send(SOCKET_FD, &message, sizeof(message), parents, cgroup->n_trees, err);
+}
+
 /* What a cgroup holds for the whole batch needs no limit for each process: that
  * would only be hit first, and then the batch's end would look like another. */
 static void plan_rlimits(struct launcher *l, bool count_processes)
@@ -346,6 +361,9 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	if (r < 0)
 		return r;
 	make_cgroups(l, configure->supervisor);
+	r = say_cgroups(&l->plan.cgroup, err);
+	if (r < 0)
+		return r;
 	if (l->plan.namespaces)
 		r = enter_namespaces(l, configure->handler_name, fds[0], stage, err);
 	else if (l->plan.confined)
@@ -645,36 +663,24 @@ static void kill_everything(struct launcher *l)
 }
 
 /* A supervisor that is gone needs no answer. */
-static void say(const struct bh_message *message, const struct bh_cgroup *cgroup)
+static void say_failed(const char *stage, const struct bh_error *why)
 {
-	int parents[BH_CGROUP_TREES];
+	struct bh_message message = { .type = BH_MESSAGE_FAILED, .failed = { .error = *why } };
 	struct bh_error ignored;
 
-	for (size_t i = 0; i < cgroup->n_trees; i++)
-		parents[i] = cgroup->trees[i].parent;
-	if (bh_channel_send(SOCKET_FD, message, sizeof(*message), parents, cgroup->n_trees,
-	                    &ignored) < 0)
+	snprintf(message.failed.stage, sizeof(message.failed.stage), "%s", stage);
+	if (send_message(&message, &ignored) < 0)
 		return;
 }
 
-static void say_failed(const struct bh_cgroup *cgroup, const char *stage,
-                       const struct bh_error *why)
-{
-	struct bh_message message = { .type = BH_MESSAGE_FAILED, .failed = { .error = *why } };
-
-	snprintf(message.failed.stage, sizeof(message.failed.stage), "%s", stage);
-	memcpy(message.failed.cgroup, cgroup->name, sizeof(cgroup->name));
-	say(&message, cgroup);
-}
-
-static void say_ready(const struct bh_cgroup *cgroup)
+static int say_ready(const struct launcher *l, struct bh_error *err)
 {
 	struct bh_message message = { .type = BH_MESSAGE_READY };
+	const struct bh_cgroup *cgroup = &l->plan.cgroup;
 
-	memcpy(message.ready.cgroup, cgroup->name, sizeof(cgroup->name));
 	memcpy(message.ready.cgroup_missing, cgroup->missing, sizeof(cgroup->missing));
-	message.ready.landlock = (uint32_t)bh_landlock_abi();
-	say(&message, cgroup);
+	message.ready.landlocked = l->plan.landlock >= 0;
+	return send_message(&message, err);
 }
 
 /* Tries every layer and tells of each. A supervisor that is gone needs no answer. */
@@ -704,7 +710,7 @@ int main(void)
 
 	int r = start_alone(&err);
 	if (r < 0) {
-		say_failed(&launcher.plan.cgroup, "process", &err);
+		say_failed("process", &err);
 		return EXIT_FAILURE;
 	}
 	r = bh_channel_receive(SOCKET_FD, &message, sizeof(message), fds, &err);
@@ -718,12 +724,13 @@ int main(void)
 	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
 		bh_fd_done(&fds[i]);
 	if (r < 0) {
-		say_failed(&launcher.plan.cgroup, stage, &err);
+		say_failed(stage, &err);
 		bh_cgroup_done(&launcher.plan.cgroup);
 		return EXIT_FAILURE;
 	}
-	say_ready(&launcher.plan.cgroup);
-	r = serve(&launcher, &err);
+	r = say_ready(&launcher, &err);
+	if (r == 0)
+		r = serve(&launcher, &err);
 	kill_everything(&launcher);
 	bh_cgroup_done(&launcher.plan.cgroup);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

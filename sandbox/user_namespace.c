@@ -21,24 +21,29 @@ uid_t bh_unused_host_id(pid_t pid)
 	return FIRST_UNUSED_ID + (uid_t)pid % LAUNCHERS_APART * IDS_OF_A_LAUNCHER;
 }
 
-/* One line of the map for each range: inside, outside, count. */
-static bool map_covers(const char *path, uid_t first)
+/* One line of the map for each range: inside, outside, count. Without the file there
+ * are no user namespaces. */
+static int map_covers(const char *path, uid_t first, struct bh_error *err)
 {
 	unsigned long long inside, outside, count;
-	bool covered = false;
+	int covered = 0;
 
 	FILE *map = fopen(path, "re");
 	if (!map)
-		return false;
+		return errno == ENOENT ? 0 : bh_fail(err, errno, "open %s", path);
 	while (!covered && fscanf(map, "%llu %llu %llu", &inside, &outside, &count) == 3)
 		covered = first >= inside && first - inside + BH_INSIDE_IDS < count;
+	if (ferror(map))
+		covered = bh_fail(err, errno, "read %s", path);
 	fclose(map);
 	return covered;
 }
 
-bool bh_host_ids_mapped(uid_t first)
+int bh_host_ids_mapped(uid_t first, struct bh_error *err)
 {
-	return map_covers("/proc/self/uid_map", first) && map_covers("/proc/self/gid_map", first);
+	int r = map_covers("/proc/self/uid_map", first, err);
+
+	return r == 1 ? map_covers("/proc/self/gid_map", first, err) : r;
 }
 
 static int ask_for_maps(int socket, struct bh_error *err)

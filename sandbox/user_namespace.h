@@ -24,9 +24,10 @@
  * unused ("Users, Groups, UIDs and GIDs on systemd Systems"). */
 uid_t bh_unused_host_id(pid_t pid);
 
-/* True where this process could map those ids: they are mapped here, which in a
- * container they may not be. */
-bool bh_host_ids_mapped(uid_t first);
+/* Returns 1 where this process could map those ids: they are mapped here, which in a
+ * container they may not be; else 0; or an error where that can't be told. */
+BH_MUST_CHECK
+int bh_host_ids_mapped(uid_t first, struct bh_error *err);
 
 /* The launcher's side: leaves, asks for the maps at `socket`, and becomes root
  * inside, with every capability there and no groups. */

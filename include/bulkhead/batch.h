@@ -18,7 +18,7 @@ struct bh_task {
 	const char *description; /* NULL stands for "" */
 	const char *const *required_entry_ids;
 	size_t n_required_entry_ids;
-	int64_t priority;      /* higher first, where a planner sorts */
+	int64_t priority; /* higher first, where a planner sorts */
 	/* Exactly one MessagePack value; `data` NULL for nil. As everywhere in what a
 	 * handler reads and writes, text is UTF-8, keys of maps are text, each once,
 	 * and nothing is deeper than 32 containers: here 29, for params stand in

@@ -76,8 +76,8 @@ struct bh_entry_view {
 	uint64_t tokens; /* estimate: docs/semantics.md, "Tokens" */
 	bool searchable;
 	bool compressed;
-	bool in_use;           /* held by at least one lease */
-	const void *stored;    /* for bh_entry_view_reference and _derived_from */
+	bool in_use;        /* held by at least one lease */
+	const void *stored; /* for bh_entry_view_reference and _derived_from */
 };
 
 /* The `index`-th item of the list, in the order given when the entry was added;

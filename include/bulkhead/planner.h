@@ -22,9 +22,9 @@ struct bh_planner_options {
 	uint64_t max_tokens;  /* token estimate of a batch's entries; BH_UNLIMITED for none */
 	bool sort_priority;   /* stable, descending priority first */
 };
-#define BH_PLANNER_DEFAULT                                                                         \
-	((struct bh_planner_options){ .max_entries = BH_DEFAULT_MAX_ENTRIES,                       \
-	                              .max_tasks = BH_UNLIMITED,                                   \
+#define BH_PLANNER_DEFAULT                                                   \
+	((struct bh_planner_options){ .max_entries = BH_DEFAULT_MAX_ENTRIES, \
+	                              .max_tasks = BH_UNLIMITED,             \
 	                              .max_tokens = BH_UNLIMITED })
 
 struct bh_planner;

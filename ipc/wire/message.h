@@ -7,10 +7,11 @@
  *   supervisor                          launcher
  *   CONFIGURE (handler, strings,   ──▶  sets up the sandbox
  *              profile)
+ *                                  ◀──  CGROUPS, where it has made some: their name,
+ *                                       and the directories that hold them
  *                                  ◀──  MAP_IDS, as root: it is in a user namespace
  *   MAPPED                         ──▶
- *                                  ◀──  READY, or FAILED with the step; either
- *                                       with directories that hold cgroups
+ *                                  ◀──  READY, or FAILED with the step
  *   SPAWN id (context, results,    ──▶  clones a handler
  *             stdout, stderr)
  *                                  ◀──  STARTED id (listener), when it was executed
@@ -30,12 +31,13 @@
 #include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
-#define BH_MESSAGE_VERSION 2
+#define BH_MESSAGE_VERSION 3
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
 	BH_MESSAGE_PROBE,
 	BH_MESSAGE_LAYER,
+	BH_MESSAGE_CGROUPS,
 	BH_MESSAGE_MAP_IDS,
 	BH_MESSAGE_MAPPED,
 	BH_MESSAGE_READY,
@@ -80,16 +82,18 @@ struct bh_message_layer {
 	char detail[BH_LAYER_DETAIL_SIZE];
 };
 
-/* `cgroup` names cgroups that the launcher may leave behind: one in each of the
- * directories that come as descriptors. */
+/* Names cgroups that the launcher may leave behind: one in each of the directories
+ * that come as descriptors. */
+struct bh_message_cgroups {
+	char name[BH_CGROUP_NAME_SIZE];
+};
+
 struct bh_message_ready {
-	char cgroup[BH_CGROUP_NAME_SIZE];
 	char cgroup_missing[BH_CGROUP_MISSING_SIZE]; /* what no cgroup holds, and why */
-	uint32_t landlock;                           /* its ABI; 0 for none */
+	uint32_t landlocked;                         /* the kernel has Landlock */
 };
 
 struct bh_message_failed {
-	char cgroup[BH_CGROUP_NAME_SIZE];
 	struct bh_error error;
 	char stage[BH_STAGE_TEXT_SIZE];
 };
@@ -119,6 +123,7 @@ struct bh_message {
 	uint32_t id;   /* of the batch's slot; 0 for what is about none */
 	union {
 		struct bh_message_configure configure;
+		struct bh_message_cgroups cgroups;
 		struct bh_message_ready ready;
 		struct bh_message_layer layer;
 		struct bh_message_failed failed;

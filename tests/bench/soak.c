@@ -208,7 +208,8 @@ static int compare(const struct census *first, const struct census *last, struct
 		bool counts;
 	} rows[] = {
 		{ "descriptors", first->fds, last->fds, 0, true },
-		{ "descriptors of the launcher", first->launcher_fds, last->launcher_fds, 0, true },
+		/* one it closes only after it has told of a batch's end */
+		{ "descriptors of the launcher", first->launcher_fds, last->launcher_fds, 1, true },
 		{ "children of the launcher", 0, last->launcher_children, 0, true },
 		{ "KiB of heap", first->heap_kib, last->heap_kib, HEAP_SLACK_KIB, memory_tells },
 		{ "KiB resident", first->rss_kib, last->rss_kib, RSS_SLACK_KIB, memory_tells },
