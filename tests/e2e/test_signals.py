@@ -106,11 +106,14 @@ class Stopped(Case):
 
     def test_a_signal_that_the_caller_ignores_is_ignored(self):
         batches = self.batches(["a"])
+        # the marker comes to the shell by its input: its own arguments must not look like a handler's
         process = subprocess.Popen(
-            ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh",
-             *command("run", "--timeout", "none", "--batches", batches, "--", FAULTY, "hang", "",
-                      self.marker)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            ["sh", "-c", 'trap "" INT HUP; read marker; exec "$@" "$marker"', "sh",
+             *command("run", "--timeout", "none", "--batches", batches, "--", FAULTY, "hang", "")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(self.end, process)
+        process.stdin.write(f"{self.marker}\n".encode())
+        process.stdin.flush()
         self.wait_for_handlers(1)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGHUP)
