@@ -366,10 +366,10 @@ int bh_cgroup_begin(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot,
 	return 0;
 }
 
-int bh_cgroup_join(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot)
+int bh_cgroup_join(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot, uint64_t key)
 {
 	for (size_t i = 0; i < cgroup->n_used; i++) {
-		long r = bh_raw3(SYS_write, slot->procs[i], "0", 1);
+		long r = bh_keyed(key, SYS_write, slot->procs[i], "0", 1, 0, 0);
 		if (r < 0)
 			return (int)r;
 	}

@@ -106,9 +106,10 @@ BH_MUST_CHECK
 int bh_cgroup_begin(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot,
                     struct bh_error *err);
 
-/* Takes the calling process into the slot's cgroups, by raw calls only. Returns 0
- * or a negative errno value. */
-int bh_cgroup_join(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot);
+/* Takes the calling process into the slot's cgroups, by raw calls only; `key` is
+ * for the filter that it is under (sandbox/filter.h). Returns 0 or a negative errno
+ * value. */
+int bh_cgroup_join(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot, uint64_t key);
 
 /* What the batch used. The end of its PID namespace is the proof that its cgroups
  * are empty; without one, `may_be_left`, what is still in them is killed, and

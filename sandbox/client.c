@@ -334,6 +334,9 @@ static int receive_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *re
 	switch (message.type) {
 	case BH_MESSAGE_STARTED:
 		ret->type = BH_SANDBOX_STARTED;
+		break;
+	case BH_MESSAGE_LISTENER:
+		ret->type = BH_SANDBOX_LISTENER;
 		ret->listener = BH_TAKE(fds[0], -1);
 		break;
 	case BH_MESSAGE_ENDED:

@@ -82,14 +82,15 @@ int bh_sandbox_kill(struct bh_sandbox *sandbox, uint32_t id, enum bh_kill how,
                     struct bh_error *err);
 
 enum bh_sandbox_event_type {
-	BH_SANDBOX_STARTED, /* `listener` is the caller's; -1 without a filter */
-	BH_SANDBOX_ENDED,   /* no process of it is left */
+	BH_SANDBOX_LISTENER, /* once for an id; `listener` is the caller's */
+	BH_SANDBOX_STARTED,  /* it was executed */
+	BH_SANDBOX_ENDED,    /* no process of it is left */
 };
 
 struct bh_sandbox_event {
 	enum bh_sandbox_event_type type;
 	uint32_t id;
-	int listener;
+	int listener; /* -1 but where it is told */
 	struct bh_message_ended ended;
 };
 

@@ -164,8 +164,17 @@ static int add_calls(struct compilation *c, struct bh_error *err)
 
 /* ---- the launcher's own calls ---- */
 
-static const int32_t own_calls[] = { SYS_openat,         SYS_dup3,     SYS_close_range,
-	                             SYS_rt_sigprocmask, SYS_execveat, SYS_exit_group };
+static const int32_t own_calls[] = {
+	/* the spawner */
+	SYS_futex, SYS_clone,
+	/* a reaper */
+	SYS_mount, SYS_openat, SYS_read, SYS_sendmsg, SYS_wait4, SYS_kill, SYS_getrusage, SYS_close,
+	/* both it and a handler */
+	SYS_unshare, SYS_prctl, SYS_exit_group,
+	/* a handler, to its exec */
+	SYS_write, SYS_setsid, SYS_setresgid, SYS_setresuid, SYS_prlimit64, SYS_capset,
+	SYS_landlock_restrict_self, SYS_close_range, SYS_dup3, SYS_rt_sigprocmask, SYS_execveat
+};
 
 #define OWN_CALLS    BH_COUNT_OF(own_calls)
 #define OWN_MAX_CODE (3 + OWN_CALLS + 5)
@@ -185,9 +194,19 @@ static const int32_t own_calls[] = { SYS_openat,         SYS_dup3,     SYS_close
 #define JUMP_IF_EQUAL(number, over) \
 	((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), (uint8_t)(over), 0))
 
-static bool is_always_allowed(const struct bh_profile *profile, int32_t number)
+const int32_t *bh_filter_own_calls(size_t *ret_n)
 {
+	*ret_n = OWN_CALLS;
+	return own_calls;
+}
+
+static bool is_always_allowed(const struct compilation *c, int32_t number)
+{
+	const struct bh_profile *profile = c->profile;
 	bool named = false, always = false;
+
+	if (!c->allow_forks && restriction_of(number))
+		return false;
 
 	for (size_t i = 0; i < profile->n_rules; i++) {
 		const struct bh_call_rule *rule = &profile->rules[i];
@@ -205,7 +224,7 @@ static bool is_always_allowed(const struct bh_profile *profile, int32_t number)
  * The number is compared first: the kernel works out once for each call whether
  * it is allowed without a look at arguments, and must still find that for all
  * others. Returns the length: 0 where the profile allows all of them. */
-static size_t write_own_code(const struct bh_profile *profile, uint64_t key,
+static size_t write_own_code(const struct compilation *c, uint64_t key,
                              struct sock_filter code[OWN_MAX_CODE])
 {
 	const size_t sixth = offsetof(struct seccomp_data, args[5]); /* little-endian */
@@ -213,7 +232,7 @@ static size_t write_own_code(const struct bh_profile *profile, uint64_t key,
 	size_t n = 0, at = 0;
 
 	for (size_t i = 0; i < OWN_CALLS; i++)
-		if (!is_always_allowed(profile, own_calls[i]))
+		if (!is_always_allowed(c, own_calls[i]))
 			numbers[n++] = own_calls[i];
 	if (n == 0)
 		return 0;
@@ -240,7 +259,7 @@ static int export(const struct compilation *c, uint64_t key, struct bh_filter *r
 	BH_CLEANUP(bh_fd_done) int fd = memfd_create("bulkhead-filter", MFD_CLOEXEC);
 	BH_CLEANUP(bh_filter_done) struct bh_filter made = BH_FILTER_UNSET;
 	struct sock_filter own[OWN_MAX_CODE];
-	size_t n_own = write_own_code(c->profile, key, own);
+	size_t n_own = write_own_code(c, key, own);
 	struct stat info;
 
 	if (fd < 0)

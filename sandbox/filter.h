@@ -3,7 +3,10 @@
 #define BH_SANDBOX_FILTER_H
 
 /* filter.h: a profile compiled to a program that the kernel can load.
- * Compiled once a launcher, loaded in each handler. Source: seccomp(2). */
+ * Compiled once a launcher and loaded once a slot: loading is dear (a JIT run, and
+ * a walk through the program for each call number), inheriting is free. So who
+ * sets a handler up is under the filter too, and its calls carry a key.
+ * Source: seccomp(2). */
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -22,17 +25,20 @@ struct bh_filter {
  * Without `allow_forks`, what the profile allows and what makes a process is
  * reported: fork, vfork, and clone without CLONE_THREAD; clone3, whose flags lie
  * in memory, fails with ENOSYS.
- * The launcher's own calls between the load and the handler's exec (openat, dup3,
- * close_range, rt_sigprocmask, execveat, exit_group) are allowed where their
- * sixth argument, which they don't have, is `key`: a secret number that nobody
- * else can know.
+ * The calls that a batch is set up by (bh_filter_own_calls) are allowed where their
+ * sixth argument, which they don't use, is `key`: a secret number that nobody else
+ * can know. It is in the launcher's memory and in registers that an exec clears; a
+ * guess that is wrong is answered as without one.
  * Errors: -E2BIG for a profile too large for the kernel; libseccomp's. */
 BH_MUST_CHECK
 int bh_filter_compile(const struct bh_profile *profile, bool allow_forks, uint64_t key,
                       struct bh_filter *ret, struct bh_error *err);
 void bh_filter_done(struct bh_filter *filter);
 
-/* Loads it into this process for good, by raw calls only. Needs no_new_privs or
+/* The numbers of the calls that pass with the key. */
+const int32_t *bh_filter_own_calls(size_t *ret_n);
+
+/* Loads it into this thread for good, by raw calls only. Needs no_new_privs or
  * CAP_SYS_ADMIN. Returns the descriptor at which reported calls wait, or a
  * negative errno value. */
 int bh_filter_load(const struct bh_filter *filter);

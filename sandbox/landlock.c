@@ -161,9 +161,9 @@ int bh_landlock_plan_host(int handler_fd, int *ret, struct bh_error *err)
 	return 0;
 }
 
-int bh_landlock_enter(int ruleset)
+int bh_landlock_enter(int ruleset, uint64_t key)
 {
 	if (ruleset < 0)
 		return 0;
-	return (int)bh_raw2(SYS_landlock_restrict_self, ruleset, 0);
+	return (int)bh_keyed(key, SYS_landlock_restrict_self, ruleset, 0, 0, 0, 0);
 }

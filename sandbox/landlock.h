@@ -11,6 +11,8 @@
  * namespaces keep the promise alone where a kernel has none of it.
  * Source: landlock(7). */
 
+#include <stdint.h>
+
 #include "bulkhead/error.h"
 
 /* Which ABI the kernel offers; 0 for none. */
@@ -29,7 +31,8 @@ BH_MUST_CHECK
 int bh_landlock_plan_host(int handler_fd, int *ret, struct bh_error *err);
 
 /* Takes the rule set on, for good, by raw calls only; needs no_new_privs. A
- * negative `ruleset` is a no-op. Returns 0 or a negative errno value. */
-int bh_landlock_enter(int ruleset);
+ * negative `ruleset` is a no-op; `key` is for a filter that the caller may be
+ * under (sandbox/filter.h). Returns 0 or a negative errno value. */
+int bh_landlock_enter(int ruleset, uint64_t key);
 
 #endif

@@ -107,7 +107,7 @@ static long clone_child(unsigned long flags, struct plan *plan, char *stack, int
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	long pid = bh_raw_clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | flags,
-	                        stack + STACK_SIZE, pidfd, child_main, plan);
+	                        stack + STACK_SIZE, pidfd, child_main, plan, 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }

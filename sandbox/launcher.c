@@ -30,13 +30,13 @@
 #include "sandbox/arguments.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/cgroup.h"
-#include "sandbox/child.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/probe.h"
 #include "sandbox/profile_wire.h"
 #include "sandbox/root.h"
+#include "sandbox/slot.h"
 #include "sandbox/user_namespace.h"
 
 #define SOCKET_FD 3 /* given */
@@ -130,7 +130,7 @@ static int give_up_power(const char **stage, struct bh_error *err)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return bh_fail(err, errno, "make the launcher not dumpable");
 	*stage = "capabilities";
-	r = bh_capabilities_lock();
+	r = bh_capabilities_lock(0);
 	return r < 0 ? bh_fail(err, -r, "lock the capabilities") : 0;
 }
 
@@ -169,7 +169,7 @@ static int enter_namespaces(struct launcher *l, const char *handler_name, int ha
 static void plan_host_ids(struct launcher *l, uint32_t supervisor)
 {
 	l->plan.first_id = bh_unused_host_id((pid_t)supervisor);
-	l->plan.own_id = geteuid() == 0 && setgroups(0, NULL) == 0 && bh_capabilities_lock() == 0;
+	l->plan.own_id = geteuid() == 0 && setgroups(0, NULL) == 0 && bh_capabilities_lock(0) == 0;
 }
 
 /* What a handler takes on at the end of its way. */
@@ -264,11 +264,14 @@ static int try_child(struct launcher *l, const char **stage, struct bh_error *er
 
 	slot->trial = true;
 	slot->context = slot->results = slot->out = slot->err = STDIN_FILENO;
-	int r = bh_slot_start(slot, err);
+	int r = slot->stacks ? 0 : bh_slot_open(slot, err);
+	if (r == 0)
+		r = bh_slot_prepare(slot, err);
 	if (r < 0) {
-		*stage = bh_child_step_name(BH_STEP_REAPER);
+		*stage = bh_child_step_name(slot->failed_step);
 		return r;
 	}
+	bh_slot_go(slot);
 	do
 		pid = waitpid(slot->reaper, NULL, __WALL);
 	while (pid < 0 && errno == EINTR);
@@ -333,10 +336,11 @@ static int allocate_slots(struct launcher *l, uint64_t max_running, struct bh_er
 	for (size_t i = 0; i < l->n_slots; i++) {
 		l->slots[i].plan = &l->plan;
 		l->slots[i].id = (uint32_t)i;
+		l->slots[i].listener = -1;
 		l->slots[i].handler_pidfd = -1;
 		l->slots[i].mount_namespace = -1;
 	}
-	return bh_slot_allocate(&l->slots[0], err);
+	return 0;
 }
 
 static int set_up(struct launcher *l, const struct bh_message_configure *configure, const int *fds,
@@ -465,13 +469,27 @@ static int end_slot(struct launcher *l, struct bh_slot *slot, struct bh_error *e
 {
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
-	slot->reaper = 0;
+	slot->running = false;
 	l->n_running--;
 	close_batch(slot);
 	describe_end(slot, &message.ended);
 	describe_cgroup(l, slot, &message.ended);
-	int r = send_message(&message, err);
-	bh_fd_done(&slot->mount_namespace); /* takes the mounts down */
+	return send_message(&message, err);
+}
+
+/* A reaper that ended with its batch, or could not prepare one. The next is made
+ * meanwhile; where it can't be, the next batch will tell. */
+static int replace_reaper(struct launcher *l, struct bh_slot *slot, struct bh_error *err)
+{
+	bool was_running = slot->running;
+	int r = was_running ? end_slot(l, slot, err) : 0;
+	BH_CLEANUP(bh_fd_done) int mounts = slot->mount_namespace; /* closing takes them down */
+	struct bh_error ignored;
+
+	slot->mount_namespace = -1;
+	slot->reaper = 0;
+	if (r == 0 && was_running && bh_slot_prepare(slot, &ignored) < 0)
+		slot->reaper = 0;
 	return r;
 }
 
@@ -488,11 +506,23 @@ static int refuse_spawn(struct bh_slot *slot, enum bh_child_step step, const str
 	return send_message(&message, err);
 }
 
+/* It comes before the first word of the slot's first batch. */
+static int give_listener(struct bh_slot *slot, struct bh_error *err)
+{
+	const struct bh_message message = { .type = BH_MESSAGE_LISTENER, .id = slot->id };
+
+	if (slot->listener < 0)
+		return 0;
+	int r = bh_channel_send(SOCKET_FD, &message, sizeof(message), &slot->listener, 1, err);
+	bh_fd_done(&slot->listener);
+	return r;
+}
+
 static int spawn(struct launcher *l, struct bh_slot *slot, const int *fds, struct bh_error *err)
 {
 	struct bh_error why = BH_ERROR_UNSET;
 
-	if (slot->reaper != 0)
+	if (slot->running)
 		return bh_fail_plain(err, EPROTO, "spawn for %u, which runs", slot->id);
 	slot->context = fds[0];
 	slot->results = fds[1];
@@ -500,13 +530,17 @@ static int spawn(struct launcher *l, struct bh_slot *slot, const int *fds, struc
 	slot->err = fds[3];
 	if (bh_cgroup_begin(&l->plan.cgroup, &slot->cgroup, &why) < 0)
 		return refuse_spawn(slot, BH_STEP_CGROUP, &why, err);
-	int r = slot->stacks ? 0 : bh_slot_allocate(slot, &why);
+	int r = slot->stacks ? 0 : bh_slot_open(slot, &why);
 	if (r == 0)
-		r = bh_slot_start(slot, &why);
+		r = bh_slot_prepare(slot, &why);
 	if (r < 0)
-		return refuse_spawn(slot, BH_STEP_REAPER, &why, err);
+		return refuse_spawn(slot, slot->failed_step, &why, err);
+	slot->running = true;
 	l->n_running++;
-	return 0;
+	r = give_listener(slot, err);
+	if (r == 0)
+		bh_slot_go(slot);
+	return r;
 }
 
 /* Every process of the batch. The handler dies first and by name, so that its
@@ -528,7 +562,7 @@ static void kill_all(const struct launcher *l, const struct bh_slot *slot)
 
 static void kill_slot(const struct launcher *l, const struct bh_slot *slot, uint32_t how)
 {
-	if (slot->reaper == 0)
+	if (!slot->running)
 		return;
 	/* without a handler yet there is nothing that could end in grace */
 	if (how == BH_KILL_TERM && slot->handler_pidfd >= 0)
@@ -566,7 +600,7 @@ static int reap(struct launcher *l, struct bh_error *err)
 		for (size_t i = 0; i < l->n_slots; i++) {
 			if (l->slots[i].reaper != pid)
 				continue;
-			int r = end_slot(l, &l->slots[i], err);
+			int r = replace_reaper(l, &l->slots[i], err);
 			if (r < 0)
 				return r;
 			break;
@@ -580,7 +614,7 @@ static uint64_t next_check_us(const struct launcher *l)
 	uint64_t next_us = UINT64_MAX;
 
 	for (size_t i = 0; l->limits.cpu_time_us != BH_UNLIMITED && i < l->n_slots; i++)
-		if (l->slots[i].reaper != 0 && l->slots[i].cgroup.check_us < next_us)
+		if (l->slots[i].running && l->slots[i].cgroup.check_us < next_us)
 			next_us = l->slots[i].cgroup.check_us;
 	return next_us;
 }
@@ -601,7 +635,7 @@ static void check_cpu_time(struct launcher *l)
 
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct bh_slot *slot = &l->slots[i];
-		if (slot->reaper != 0 && slot->cgroup.check_us <= now_us &&
+		if (slot->running && slot->cgroup.check_us <= now_us &&
 		    bh_cgroup_cpu_is_exceeded(&l->plan.cgroup, &slot->cgroup, now_us))
 			kill_handler(l, slot);
 	}
@@ -657,9 +691,12 @@ static int serve(struct launcher *l, struct bh_error *err)
 static void kill_everything(struct launcher *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		kill_slot(l, &l->slots[i], BH_KILL_ALL);
-	while (l->n_running > 0 && waitpid(-1, NULL, __WALL) > 0)
-		l->n_running--;
+		if (l->slots[i].running)
+			kill_all(l, &l->slots[i]);
+		else if (l->slots[i].reaper != 0)
+			kill(l->slots[i].reaper, SIGKILL);
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
 }
 
 /* A supervisor that is gone needs no answer. */

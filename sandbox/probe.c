@@ -133,7 +133,7 @@ static int try_rlimits(void)
  * process has at that point of its way and the probe may lack. */
 static int try_capabilities(void)
 {
-	return -bh_capabilities_drop();
+	return -bh_capabilities_drop(0);
 }
 
 static int try_no_new_privs(void)
@@ -152,7 +152,7 @@ static int try_landlock(void)
 	if (bh_landlock_abi() == 0)
 		return ENOSYS;
 	int r = bh_landlock_plan(&ruleset, &error);
-	return r < 0 ? -r : -bh_landlock_enter(ruleset);
+	return r < 0 ? -r : -bh_landlock_enter(ruleset, 0);
 }
 
 static int load_filter(unsigned int flags)

@@ -263,7 +263,7 @@ static void note_failure(struct bh_attempt *attempt, const struct bh_error *erro
 	attempt->evidence.error = *error;
 }
 
-static void close_listener(struct bh_attempt *attempt)
+void bh_attempt_close_listener(struct bh_attempt *attempt)
 {
 	bh_loop_remove(attempt->loop, attempt->listener);
 	bh_fd_done(&attempt->listener);
@@ -273,22 +273,6 @@ static void close_capture(struct bh_attempt *attempt, struct bh_capture *capture
 {
 	bh_loop_remove(attempt->loop, capture->fd);
 	bh_fd_done(&capture->fd);
-}
-
-int bh_attempt_on_started(struct bh_attempt *attempt, struct bh_sandbox *sandbox, int listener,
-                          struct bh_error *err)
-{
-	struct bh_error error;
-
-	close_listener(attempt);
-	attempt->listener = listener;
-	if (listener < 0)
-		return 0;
-	if (bh_loop_add(attempt->loop, listener, source_of(attempt, BH_SOURCE_LISTENER), &error) ==
-	    0)
-		return 0;
-	note_failure(attempt, &error);
-	return kill_all(attempt, sandbox, err);
 }
 
 int bh_attempt_on_output(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
@@ -362,7 +346,7 @@ static int read_call(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 		attempt->call_vanished = true;
 		return 1;
 	}
-	close_listener(attempt);
+	bh_attempt_close_listener(attempt);
 	if (r == -ENOENT)
 		return 0;
 	note_failure(attempt, &error);
@@ -572,8 +556,8 @@ void bh_attempt_done(struct bh_attempt *attempt)
 {
 	struct bh_loop *loop = attempt->loop;
 	uint32_t slot = attempt->slot;
+	int listener = attempt->listener;
 
-	close_listener(attempt);
 	close_capture(attempt, &attempt->out);
 	close_capture(attempt, &attempt->err);
 	bh_capture_done(&attempt->out);
@@ -588,5 +572,6 @@ void bh_attempt_done(struct bh_attempt *attempt)
 	*attempt = BH_ATTEMPT_UNSET;
 	attempt->loop = loop;
 	attempt->slot = slot;
+	attempt->listener = listener;
 	attempt->generation = generation + 1; /* events of the past are not its own */
 }

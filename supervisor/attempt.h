@@ -66,7 +66,7 @@ struct bh_attempt {
 	struct bh_capture err;
 	int out_writer; /* owned until the spawn */
 	int err_writer;
-	int listener;       /* owned; -1 where there is none */
+	int listener;       /* owned; -1 where there is none; the slot's, from attempt to attempt */
 	bool call_vanished; /* a notified call was gone before it could be read */
 	struct bh_evidence evidence;
 	struct bh_result *result; /* owned, made first, so that there always is one */
@@ -109,9 +109,6 @@ void bh_attempt_refuse(struct bh_attempt *attempt, enum bh_not_started why,
 /* Events of a live attempt. An error means that the launcher doesn't do what it
  * is asked: the sandbox has to be given up. */
 BH_MUST_CHECK
-int bh_attempt_on_started(struct bh_attempt *attempt, struct bh_sandbox *sandbox, int listener,
-                          struct bh_error *err); /* takes the listener */
-BH_MUST_CHECK
 int bh_attempt_on_output(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
                          enum bh_source_kind which, struct bh_error *err);
 BH_MUST_CHECK
@@ -122,6 +119,9 @@ int bh_attempt_on_deadline(struct bh_attempt *attempt, struct bh_sandbox *sandbo
                            struct bh_error *err);
 BH_MUST_CHECK
 int bh_attempt_cancel(struct bh_attempt *attempt, struct bh_sandbox *sandbox, struct bh_error *err);
+
+/* In any state: forbidden calls can't be told any more. */
+void bh_attempt_close_listener(struct bh_attempt *attempt);
 
 /* The two ends of a live attempt: every process of it is gone. */
 void bh_attempt_on_ended(struct bh_attempt *attempt, const struct bh_message_ended *ended);

@@ -103,6 +103,8 @@ static int start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_TEXT_
 /* Kills the launcher, and with it whatever runs. */
 static void drop_sandbox(struct bh_executor *executor)
 {
+	for (size_t i = 0; i < executor->n_slots; i++)
+		bh_attempt_close_listener(&executor->slots[i].attempt);
 	if (executor->sandbox)
 		bh_loop_remove(&executor->loop, bh_sandbox_fd(executor->sandbox));
 	bh_sandbox_free(executor->sandbox);
@@ -153,13 +155,17 @@ static void lose_sandbox_given_up(struct bh_executor *executor)
 
 /* ---- events ---- */
 
-static int handle_started(struct bh_executor *executor, struct bh_attempt *attempt, int listener,
-                          struct bh_error *err)
+/* The listener is the slot's for as long as there is this sandbox. */
+static int take_listener(struct bh_executor *executor, struct bh_attempt *attempt, int listener,
+                         struct bh_error *err)
 {
-	if (bh_attempt_is_live(attempt))
-		return bh_attempt_on_started(attempt, executor->sandbox, listener, err);
-	bh_fd_done(&listener);
-	return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
+	struct bh_source source = { .kind = BH_SOURCE_LISTENER,
+		                    .slot = attempt->slot,
+		                    .generation = executor->sandbox_generation };
+
+	bh_attempt_close_listener(attempt);
+	attempt->listener = listener;
+	return bh_loop_add(&executor->loop, listener, source, err);
 }
 
 static int handle_ended(struct bh_executor *executor, struct slot *slot,
@@ -176,21 +182,24 @@ static int handle_event(struct bh_executor *executor, struct bh_sandbox_event *e
                         struct bh_error *err)
 {
 	if (event->id >= executor->n_slots) {
-		if (event->type == BH_SANDBOX_STARTED)
-			bh_fd_done(&event->listener);
+		bh_fd_done(&event->listener);
 		return bh_fail_plain(err, EPROTO, "it spoke of an unknown handler");
 	}
 	struct slot *slot = &executor->slots[event->id];
 	switch (event->type) {
+	case BH_SANDBOX_LISTENER:
+		return take_listener(executor, &slot->attempt, event->listener, err);
 	case BH_SANDBOX_STARTED:
-		return handle_started(executor, &slot->attempt, event->listener, err);
+		if (bh_attempt_is_live(&slot->attempt))
+			return 0;
+		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
 	case BH_SANDBOX_ENDED:
 		return handle_ended(executor, slot, &event->ended, err);
 	}
 	return 0;
 }
 
-/* Each handler gives two events at most, so this ends. */
+/* Each handler gives three events at most, so this ends. */
 static int read_sandbox(struct bh_executor *executor, struct bh_error *err)
 {
 	struct bh_sandbox_event event;
@@ -226,10 +235,14 @@ static int handle_source(struct bh_executor *executor, struct bh_source source,
 		return source.generation == executor->sandbox_generation
 		               ? read_sandbox(executor, err)
 		               : 0;
-	if (source.generation != attempt->generation || !bh_attempt_is_live(attempt))
+	if (!bh_attempt_is_live(attempt))
 		return 0;
 	if (source.kind == BH_SOURCE_LISTENER)
-		return bh_attempt_on_listener(attempt, executor->sandbox, err);
+		return source.generation == executor->sandbox_generation
+		               ? bh_attempt_on_listener(attempt, executor->sandbox, err)
+		               : 0;
+	if (source.generation != attempt->generation)
+		return 0;
 	return bh_attempt_on_output(attempt, executor->sandbox, source.kind, err);
 }
 

@@ -14,7 +14,9 @@
  *                                  ◀──  READY, or FAILED with the step
  *   SPAWN id (context, results,    ──▶  clones a handler
  *             stdout, stderr)
- *                                  ◀──  STARTED id (listener), when it was executed
+ *                                  ◀──  LISTENER id (listener), once for an id: where
+ *                                       its handlers' forbidden calls wait
+ *                                  ◀──  STARTED id, when it was executed
  *   KILL id, how                   ──▶
  *                                  ◀──  ENDED id: every process of it is gone
  *
@@ -31,7 +33,7 @@
 #include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
-#define BH_MESSAGE_VERSION 3
+#define BH_MESSAGE_VERSION 4
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
@@ -43,6 +45,7 @@ enum bh_message_type {
 	BH_MESSAGE_READY,
 	BH_MESSAGE_FAILED,
 	BH_MESSAGE_SPAWN,
+	BH_MESSAGE_LISTENER,
 	BH_MESSAGE_STARTED,
 	BH_MESSAGE_KILL,
 	BH_MESSAGE_ENDED,

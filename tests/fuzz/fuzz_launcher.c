@@ -192,11 +192,14 @@ static void take_events(struct input *input)
 	make_sandbox(input, &sandbox);
 	must(fcntl(sandbox.launcher.socket, F_SETFL, O_NONBLOCK) == 0);
 	while (bh_sandbox_next_event(&sandbox, &event, NULL) == 1) {
-		if (event.type == BH_SANDBOX_STARTED) {
+		if (event.type == BH_SANDBOX_LISTENER) {
 			bh_fd_done(&event.listener);
 			continue;
 		}
-		must(event.type == BH_SANDBOX_ENDED && event.listener < 0);
+		must(event.listener < 0);
+		if (event.type == BH_SANDBOX_STARTED)
+			continue;
+		must(event.type == BH_SANDBOX_ENDED);
 		must_end(event.ended.error.text, sizeof(event.ended.error.text));
 		must_end(event.ended.stage, sizeof(event.ended.stage));
 	}

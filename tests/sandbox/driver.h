@@ -126,9 +126,10 @@ static inline void driver_finish(struct driver *d)
 			driver_read(d);
 		int r = bh_sandbox_next_event(d->sandbox, &event, &err);
 		ck_assert_msg(r >= 0, "event: %s", err.text);
-		if (r == 1 && event.type == BH_SANDBOX_STARTED) {
-			d->started = true;
+		if (r == 1 && event.type == BH_SANDBOX_LISTENER) {
 			listener = event.listener;
+		} else if (r == 1 && event.type == BH_SANDBOX_STARTED) {
+			d->started = true;
 		} else if (r == 1) {
 			d->ended = event.ended;
 			ended = true;

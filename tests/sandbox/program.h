@@ -35,8 +35,8 @@ static inline int program_jumps(const struct sock_filter *at, uint32_t a)
 }
 
 /* Returns SECCOMP_RET_…, and adds to `*n_steps` where it is not NULL. */
-static inline uint32_t program_run(const struct sock_fprog *program,
-                                   const struct seccomp_data *call, size_t *n_steps)
+static inline uint32_t program_trace(const struct sock_fprog *program,
+                                     const struct seccomp_data *call, size_t *n_steps, bool *looked)
 {
 	uint32_t a = 0;
 
@@ -47,6 +47,7 @@ static inline uint32_t program_run(const struct sock_fprog *program,
 		if (at->code == (BPF_LD | BPF_W | BPF_ABS)) {
 			ck_assert_uint_le(at->k, sizeof(*call) - sizeof(a));
 			memcpy(&a, (const char *)call + at->k, sizeof(a));
+			*looked |= at->k >= offsetof(struct seccomp_data, instruction_pointer);
 		} else if (at->code == (BPF_ALU | BPF_AND | BPF_K)) {
 			a &= at->k;
 		} else if (at->code == (BPF_JMP | BPF_JA)) {
@@ -60,6 +61,24 @@ static inline uint32_t program_run(const struct sock_fprog *program,
 		}
 	}
 	ck_abort_msg("the program has no end");
+}
+
+static inline uint32_t program_run(const struct sock_fprog *program,
+                                   const struct seccomp_data *call, size_t *n_steps)
+{
+	bool looked = false;
+
+	return program_trace(program, call, n_steps, &looked);
+}
+
+/* At anything but number and ABI. */
+static inline bool program_looks_at_arguments(const struct sock_fprog *program,
+                                              const struct seccomp_data *call)
+{
+	bool looked = false;
+
+	program_trace(program, call, NULL, &looked);
+	return looked;
 }
 
 #endif

@@ -44,9 +44,9 @@ static void start_waiting(struct driver *d)
 		ck_assert_int_eq(poll(&polled, 1, PATIENCE_MS), 1);
 		r = bh_sandbox_next_event(d->sandbox, &event, &err);
 		ck_assert_msg(r >= 0, "event: %s", err.text);
-	} while (r == 0);
+		bh_fd_done(&event.listener);
+	} while (r == 0 || event.type == BH_SANDBOX_LISTENER);
 	ck_assert_int_eq(event.type, BH_SANDBOX_STARTED);
-	close(event.listener);
 }
 
 static void end(struct driver *d)
@@ -120,7 +120,8 @@ static bool list(pid_t pid, struct listing *ret)
 		item->number = atoi(entry->d_name);
 		ssize_t n =
 		        readlinkat(dirfd(fds), entry->d_name, item->what, sizeof(item->what) - 1);
-		ck_assert_int_gt(n, 0);
+		if (n < 0) /* closed since */
+			continue;
 		item->what[n] = '\0';
 		ret->n++;
 	}
@@ -251,18 +252,22 @@ START_TEST(a_launcher_keeps_no_descriptor_of_a_batch_that_ended)
 		bh_sandbox_free(d.sandbox);
 		return;
 	}
-	driver_spawn(&d, 0);
-	driver_finish(&d);
-	driver_spawn(&d, 1);
-	driver_finish(&d);
-	/* the mount namespace is let go of after the end was told */
-	for (int i = 0; i < 1000; i++) {
-		ck_assert(list(launcher, &after));
-		if (after.n == before.n)
-			break;
-		usleep(1000);
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t id = 0; id < 2; id++) {
+			driver_spawn(&d, id);
+			driver_finish(&d);
+		}
+		/* two mount namespaces more, of the next sandbox of each slot, and one
+		 * listener less, which was given away; the namespace of the last batch
+		 * is let go of after the end was told */
+		for (int i = 0; i < 10000; i++) {
+			ck_assert(list(launcher, &after));
+			if (after.n == before.n + 1)
+				break;
+			usleep(1000);
+		}
+		ck_assert_uint_eq(after.n, before.n + 1);
 	}
-	ck_assert_uint_eq(after.n, before.n);
 	bh_sandbox_free(d.sandbox);
 }
 END_TEST

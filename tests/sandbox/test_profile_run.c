@@ -138,7 +138,7 @@ START_TEST(a_profile_that_forbids_all_still_lets_the_handler_begin)
 		struct pollfd polled = { .fd = bh_sandbox_fd(d.sandbox), .events = POLLIN };
 		ck_assert_int_eq(poll(&polled, 1, PATIENCE_MS), 1);
 		ck_assert_int_eq(bh_sandbox_next_event(d.sandbox, &event, &err), 1);
-		ck_assert_int_eq(event.type, BH_SANDBOX_STARTED);
+		ck_assert_int_eq(event.type, BH_SANDBOX_LISTENER);
 		polled.fd = event.listener;
 		ck_assert_int_eq(poll(&polled, 1, PATIENCE_MS), 1);
 		uint64_t cookie;
