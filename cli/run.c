@@ -226,6 +226,7 @@ static int make_executor(struct run *run)
 	options.limits = settings->limits;
 	options.isolation = (enum bh_isolation)settings->isolation;
 	options.profile = settings->profile;
+	options.scratch_bytes = settings->scratch_bytes;
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;

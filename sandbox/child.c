@@ -18,7 +18,6 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/message.h"
 #include "sandbox/capabilities.h"
-#include "sandbox/landlock.h"
 #include "sandbox/rawcall.h"
 
 #define STACK_SIZE ((size_t)64 << 10)
@@ -35,6 +34,7 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_CGROUP_NAMESPACE] = "cgroup-namespace",
 		[BH_STEP_PROC] = "proc",
 		[BH_STEP_IDS] = "ids",
+		[BH_STEP_SCRATCH] = "scratch",
 		[BH_STEP_USER_NAMESPACE] = "user-namespace",
 		[BH_STEP_RLIMITS] = "rlimits",
 		[BH_STEP_CAPABILITIES] = "capabilities",
@@ -156,7 +156,9 @@ static void enter_namespaces(struct bh_slot *slot)
 	check(slot, BH_STEP_PROC, mount_proc(slot));
 	if (slot->plan->own_id)
 		check(slot, BH_STEP_IDS, take_id(slot));
-	else
+	/* with the handler's id, and as long as mounts can be made */
+	check(slot, BH_STEP_SCRATCH, bh_scratch_mount(&slot->plan->scratch));
+	if (!slot->plan->own_id)
 		check(slot, BH_STEP_USER_NAMESPACE, become_nobody());
 }
 
@@ -174,7 +176,7 @@ static void confine(struct bh_slot *slot)
 	const struct bh_child_plan *plan = slot->plan;
 
 	check(slot, BH_STEP_CAPABILITIES, bh_capabilities_drop());
-	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(plan->landlock));
+	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(&plan->landlock));
 	int listener = bh_filter_load(&plan->filter);
 	check(slot, BH_STEP_SECCOMP, listener);
 	slot->listener = listener; /* in the table shared with reaper and launcher */

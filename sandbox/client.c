@@ -50,6 +50,7 @@ static int make_configure(const struct bh_sandbox_options *options, enum bh_isol
 	configure->isolation = isolation;
 	configure->limits = options->limits;
 	configure->max_running = options->max_running;
+	configure->scratch_bytes = options->scratch_bytes;
 	configure->supervisor = (uint32_t)getpid();
 	configure->in_user_namespace = launcher->in_user_namespace;
 	return 0;
@@ -233,14 +234,16 @@ static int start_as(const struct bh_sandbox_options *options, enum bh_isolation 
 }
 
 /* `stage` and `why` say what namespaces failed for; NULL where they didn't. */
-static void note_missing(struct bh_sandbox *sandbox, const char *stage, const struct bh_error *why)
+static void note_missing(struct bh_sandbox *sandbox, const struct bh_sandbox_options *options,
+                         const char *stage, const struct bh_error *why)
 {
 	const char *before = "";
 	size_t used = 0;
 
 	if (why) {
 		snprintf(sandbox->missing, sizeof(sandbox->missing),
-		         "namespaces, root, proc (%s: %.180s)", stage, why->text);
+		         "namespaces, root, proc%s (%s: %.180s)",
+		         options->scratch_bytes > 0 ? ", scratch" : "", stage, why->text);
 		used = strlen(sandbox->missing);
 		before = "; ";
 	}
@@ -256,7 +259,7 @@ static int start_best_effort(const struct bh_sandbox_options *options, struct bh
 
 	int r = start_as(options, BH_ISOLATION_STRICT, ret, stage, &why);
 	if (r == 0) {
-		note_missing(*ret, NULL, NULL);
+		note_missing(*ret, options, NULL, NULL);
 		return 0;
 	}
 	if (stage[0] == '\0') { /* nothing that a sandbox with less would cure */
@@ -268,7 +271,7 @@ static int start_best_effort(const struct bh_sandbox_options *options, struct bh
 	memcpy(missed, stage, sizeof(missed));
 	r = start_as(options, BH_ISOLATION_BEST_EFFORT, ret, stage, err);
 	if (r == 0)
-		note_missing(*ret, missed, &why);
+		note_missing(*ret, options, missed, &why);
 	return r;
 }
 

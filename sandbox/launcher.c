@@ -180,8 +180,9 @@ static int plan_confinement(struct launcher *l, const int *fds, const char **sta
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return bh_fail(err, errno, "set no_new_privs");
 	*stage = "landlock";
-	int r = l->plan.namespaces ? bh_landlock_plan(&l->plan.landlock, err)
-	                           : bh_landlock_plan_host(fds[0], &l->plan.landlock, err);
+	int r = l->plan.namespaces
+	                ? bh_landlock_plan(l->plan.scratch.wanted, &l->plan.landlock, err)
+	                : bh_landlock_plan_host(fds[0], &l->plan.landlock, err);
 	if (r < 0)
 		return r;
 	*stage = "seccomp";
@@ -356,6 +357,7 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	l->plan.argv = l->arguments.argv;
 	l->plan.envp = l->arguments.envp;
 	l->limits = configure->limits;
+	bh_scratch_plan(configure->scratch_bytes, &l->plan.scratch);
 
 	r = allocate_slots(l, configure->max_running, err);
 	if (r < 0)
@@ -679,7 +681,7 @@ static int say_ready(const struct launcher *l, struct bh_error *err)
 	const struct bh_cgroup *cgroup = &l->plan.cgroup;
 
 	memcpy(message.ready.cgroup_missing, cgroup->missing, sizeof(cgroup->missing));
-	message.ready.landlocked = l->plan.landlock >= 0;
+	message.ready.landlocked = l->plan.landlock.abi > 0;
 	return send_message(&message, err);
 }
 
@@ -702,7 +704,8 @@ static void probe(void)
 
 int main(void)
 {
-	static struct launcher launcher = { .plan = { .executable = -1, .landlock = -1 } };
+	static struct launcher launcher = { .plan = { .executable = -1,
+		                                      .landlock = BH_LANDLOCK_UNSET } };
 	struct bh_error err = BH_ERROR_UNSET;
 	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];

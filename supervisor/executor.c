@@ -48,6 +48,7 @@ struct slot {
 struct bh_executor {
 	struct bh_attempt_rules rules;
 	enum bh_isolation isolation;
+	uint64_t scratch_bytes;
 	char *launcher;
 	struct bh_profile profile;
 	struct bh_program program;
@@ -83,6 +84,7 @@ static int start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_TEXT_
 		.env = (const char *const *)executor->program.env,
 		.profile = &executor->profile,
 		.max_running = executor->n_slots,
+		.scratch_bytes = executor->scratch_bytes,
 	};
 	struct bh_sandbox *made;
 
@@ -505,6 +507,20 @@ static int check_limits(const struct bh_limits *limits, struct bh_error *err)
 	return 0;
 }
 
+static int check_scratch(const struct bh_executor_options *options, struct bh_error *err)
+{
+	uint64_t size = options->scratch_bytes;
+
+	if (size > BH_SCRATCH_MOST)
+		return bh_fail_plain(err, EINVAL, "a scratch of %llu bytes, at most %llu",
+		                     (unsigned long long)size, (unsigned long long)BH_SCRATCH_MOST);
+	if (size > 0 && options->isolation == BH_ISOLATION_NONE)
+		return bh_fail_plain(err, EINVAL,
+		                     "a scratch (--scratch) without isolation: expected "
+		                     "--isolate strict or best-effort");
+	return 0;
+}
+
 static int check_options(const struct bh_executor_options *options, struct bh_error *err)
 {
 	if (options->max_entries == 0)
@@ -512,7 +528,8 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 	if (options->jobs > MAX_JOBS)
 		return bh_fail_plain(err, EINVAL, "%zu batches at a time, at most %d",
 		                     options->jobs, MAX_JOBS);
-	return check_limits(&options->limits, err);
+	int r = check_scratch(options, err);
+	return r < 0 ? r : check_limits(&options->limits, err);
 }
 
 static size_t online_cpus(void)
@@ -604,6 +621,7 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
+	made->scratch_bytes = options->scratch_bytes;
 	made->profile = BH_PROFILE_UNSET;
 	made->program = BH_PROGRAM_UNSET;
 	made->loop = BH_LOOP_UNSET;
