@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bulkhead/executor.h"
+#include "cli/binds.h"
 #include "cli/command.h"
 #include "cli/complaint.h"
 #include "cli/inputs.h"
@@ -219,6 +220,10 @@ static int make_executor(struct run *run)
 
 	if (bh_launcher_find(launcher, sizeof(launcher), &err) < 0)
 		return complain_error(run, &err);
+	int status = bh_binds_split(&settings->binds, &run->inputs.arena, &options.binds,
+	                            run->complaint);
+	if (status != BH_STATUS_OK)
+		return status;
 	options.handler = settings->operands[0];
 	options.handler_args = (const char *const *)(settings->operands + 1);
 	options.env = settings->env.items;
@@ -227,6 +232,7 @@ static int make_executor(struct run *run)
 	options.isolation = (enum bh_isolation)settings->isolation;
 	options.profile = settings->profile;
 	options.scratch_bytes = settings->scratch_bytes;
+	options.n_binds = settings->binds.n;
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
+#include "sandbox/bound.h"
 #include "sandbox/rawcall.h"
 #include "sandbox/scratch.h"
 
@@ -167,7 +169,22 @@ static int allow_host(int ruleset, int handler_fd, struct bh_error *err)
 	return r;
 }
 
-int bh_landlock_plan_host(int handler_fd, struct bh_landlock *ret, struct bh_error *err)
+static int allow_bound(int ruleset, const struct bh_bound *bound, struct bh_error *err)
+{
+	BH_CLEANUP(bh_fd_done) int fd = -1;
+	struct stat info;
+
+	int r = bh_bound_open(bound, &fd, err);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &info) < 0)
+		return bh_fail(err, errno, "look at %s", bound->path);
+	return allow_fd(ruleset, fd, S_ISDIR(info.st_mode) ? FS_READ : FS_READ & ~FS_READ_DIR,
+	                bound->path, err);
+}
+
+int bh_landlock_plan_host(int handler_fd, const struct bh_bound *bounds, size_t n_bounds,
+                          struct bh_landlock *ret, struct bh_error *err)
 {
 	BH_CLEANUP(bh_fd_done) int ruleset = -1;
 	int abi;
@@ -177,6 +194,8 @@ int bh_landlock_plan_host(int handler_fd, struct bh_landlock *ret, struct bh_err
 		r = make_ruleset(abi, &ruleset, err);
 	if (r == 0 && abi > 0)
 		r = allow_host(ruleset, handler_fd, err);
+	for (size_t i = 0; r == 0 && abi > 0 && i < n_bounds; i++)
+		r = allow_bound(ruleset, &bounds[i], err);
 	if (r < 0)
 		return r;
 	*ret = (struct bh_landlock){ abi, BH_TAKE(ruleset, -1), false };

@@ -12,8 +12,11 @@
  * Source: landlock(7). */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "bulkhead/error.h"
+
+struct bh_bound;
 
 /* Which ABI the kernel offers; 0 for none. */
 int bh_landlock_abi(void);
@@ -34,10 +37,11 @@ BH_MUST_CHECK
 int bh_landlock_plan(bool scratch, struct bh_landlock *ret, struct bh_error *err);
 
 /* The same where there is no root of our own: what programs need of the host's
- * may be read and executed, and the handler, open at `handler_fd`. Not /proc:
- * nothing in it could be told apart. */
+ * may be read and executed, as what is bound, and the handler, open at
+ * `handler_fd`. Not /proc: nothing in it could be told apart. */
 BH_MUST_CHECK
-int bh_landlock_plan_host(int handler_fd, struct bh_landlock *ret, struct bh_error *err);
+int bh_landlock_plan_host(int handler_fd, const struct bh_bound *bounds, size_t n_bounds,
+                          struct bh_landlock *ret, struct bh_error *err);
 
 /* Takes the rules on, for good, by raw calls only; needs no_new_privs. A no-op
  * where the kernel has none. Returns 0 or a negative errno value. */

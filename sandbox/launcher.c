@@ -28,6 +28,7 @@
 #include "ipc/wire/channel.h"
 #include "ipc/wire/message.h"
 #include "sandbox/arguments.h"
+#include "sandbox/binds.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/child.h"
@@ -152,12 +153,15 @@ static int plan_filter(struct launcher *l, int profile_fd, bool allow_forks, str
 static int enter_namespaces(struct launcher *l, const char *handler_name, int handler_fd,
                             const char **stage, struct bh_error *err)
 {
+	BH_CLEANUP(bh_bind_trees_done) struct bh_bind_trees binds = BH_BIND_TREES_UNSET;
 	int r = bh_namespaces_enter(stage, err);
 
+	if (r == 0) /* no layer: without namespaces it would fail as well */
+		r = bh_binds_clone(l->arguments.bounds, l->arguments.n_bounds, &binds, err);
 	if (r < 0)
 		return r;
 	*stage = "root";
-	r = bh_root_enter(handler_fd, handler_name, err);
+	r = bh_root_enter(handler_fd, handler_name, &binds, err);
 	if (r < 0)
 		return r;
 	snprintf(l->script, sizeof(l->script), "%s/%s", BH_ROOT_HANDLER_DIR, handler_name);
@@ -182,7 +186,8 @@ static int plan_confinement(struct launcher *l, const int *fds, const char **sta
 	*stage = "landlock";
 	int r = l->plan.namespaces
 	                ? bh_landlock_plan(l->plan.scratch.wanted, &l->plan.landlock, err)
-	                : bh_landlock_plan_host(fds[0], &l->plan.landlock, err);
+	                : bh_landlock_plan_host(fds[0], l->arguments.bounds, l->arguments.n_bounds,
+	                                        &l->plan.landlock, err);
 	if (r < 0)
 		return r;
 	*stage = "seccomp";

@@ -21,6 +21,7 @@
 #include "sandbox/profile_catalog.h"
 #include "supervisor/attempt.h"
 #include "supervisor/batch.h"
+#include "supervisor/binds.h"
 #include "supervisor/loop.h"
 #include "supervisor/program.h"
 
@@ -48,6 +49,7 @@ struct slot {
 struct bh_executor {
 	struct bh_attempt_rules rules;
 	enum bh_isolation isolation;
+	struct bh_binds binds;
 	uint64_t scratch_bytes;
 	char *launcher;
 	struct bh_profile profile;
@@ -84,6 +86,8 @@ static int start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_TEXT_
 		.env = (const char *const *)executor->program.env,
 		.profile = &executor->profile,
 		.max_running = executor->n_slots,
+		.bounds = executor->binds.items,
+		.n_bounds = executor->binds.n,
 		.scratch_bytes = executor->scratch_bytes,
 	};
 	struct bh_sandbox *made;
@@ -596,6 +600,8 @@ static int set_up(struct bh_executor *executor, const struct bh_executor_options
 	int r = bh_program_open(options, &executor->program, err);
 
 	if (r == 0)
+		r = bh_binds_open(options, executor->program.name, &executor->binds, err);
+	if (r == 0)
 		r = bh_profile_load(options->profile, &executor->profile, err);
 	if (r == 0)
 		r = make_slots(executor, options->jobs, err);
@@ -624,6 +630,7 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 	made->scratch_bytes = options->scratch_bytes;
 	made->profile = BH_PROFILE_UNSET;
 	made->program = BH_PROGRAM_UNSET;
+	made->binds = BH_BINDS_UNSET;
 	made->loop = BH_LOOP_UNSET;
 	made->queue_end = &made->queue;
 	r = set_up(made, options, err);
@@ -643,6 +650,7 @@ void bh_executor_free(struct bh_executor *executor)
 	free(executor->slots);
 	bh_loop_done(&executor->loop);
 	bh_program_done(&executor->program);
+	bh_binds_done(&executor->binds);
 	bh_profile_done(&executor->profile);
 	free(executor->launcher);
 	free(executor);

@@ -100,6 +100,25 @@ def work(task):
             self.assert_status(run, 0)
             self.assertEqual(list(run.values().values()), [[]] * 12)
 
+    def test_batches_that_run_together_do_not_see_each_others(self):
+        gate = self.dir / "gate"
+        gate.mkdir()
+        handler = self.handler(ATTEMPT + '''
+def work(task):
+    write("/tmp/" + task["id"], b"")
+    while not os.path.exists("/gate/open"):
+        time.sleep(0.01)
+    return os.listdir("/tmp")
+give(work)''')
+        process = self.start("run", "-j2", "--timeout", "none", "--scratch", "1M", "--bind",
+                             f"{gate}:/gate", "--batches", self.batches(["a"], ["b"]), "--",
+                             handler, self.marker)
+        self.wait_for_handlers(2)
+        self.write(gate / "open", "")
+        run = self.finish(process)
+        self.assert_status(run, 0)
+        self.assertEqual(run.values(), {"a": ["a"], "b": ["b"]})
+
     def test_nothing_in_it_can_be_executed_or_has_power(self):
         value = self.value_of('''
 def map_executable():
