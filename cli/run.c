@@ -194,7 +194,8 @@ static void execute(struct run *run)
 
 /* Preparation. */
 
-static bool is_handler_fault(int code)
+/* The handler, what is bound for it, or what goes with them is not as it has to be. */
+static bool is_input_fault(int code)
 {
 	switch (code) {
 	case ENOENT:
@@ -205,6 +206,7 @@ static bool is_handler_fault(int code)
 	case ENOTDIR:
 	case ELOOP:
 	case E2BIG:
+	case ENAMETOOLONG:
 		return true;
 	default:
 		return false;
@@ -244,8 +246,7 @@ static int make_executor(struct run *run)
 		                   err.text);
 	if (r < 0)
 		return bh_complain(run->complaint,
-		                   is_handler_fault(-r) ? BH_STATUS_INPUT
-		                                        : BH_STATUS_INFRASTRUCTURE,
+		                   is_input_fault(-r) ? BH_STATUS_INPUT : BH_STATUS_INFRASTRUCTURE,
 		                   "%s", err.text);
 	return BH_STATUS_OK;
 }

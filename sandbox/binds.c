@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,7 +88,7 @@ static int open_place(const char *dest, bool is_dir, int *ret, struct bh_error *
 		return bh_fail(err, errno, "open the new root");
 	if (strlen(dest) >= sizeof(parts))
 		return bh_fail(err, ENAMETOOLONG, "place %.40s… in the new root", dest);
-	memcpy(parts, dest + 1, strlen(dest));
+	snprintf(parts, sizeof(parts), "%s", dest + 1);
 	while (r == 0 && rest) {
 		const char *name = strsep(&rest, "/");
 		r = step(&dir, name, rest || is_dir, dest, err);

@@ -59,6 +59,21 @@ static char *normalize(const char *given, int *ret_error)
 	return made;
 }
 
+/* For the file system that it is made in. */
+static bool is_too_long(const char *dest)
+{
+	size_t length = 0;
+
+	if (strlen(dest) >= PATH_MAX)
+		return true;
+	for (const char *at = dest; *at; at += length + 1) {
+		length = strcspn(at + 1, "/");
+		if (length > NAME_MAX)
+			return true;
+	}
+	return false;
+}
+
 static int find_place(const struct bh_bind *bind, const char *handler_name, bool scratch,
                       char **ret, struct bh_error *err)
 {
@@ -73,6 +88,10 @@ static int find_place(const struct bh_bind *bind, const char *handler_name, bool
 		                     "bind %s: its place is '%s', expected an absolute path "
 		                     "without '..' that is not the root",
 		                     bind->path, given);
+	if (is_too_long(dest)) {
+		free(dest);
+		return bh_fail(err, ENAMETOOLONG, "bind %.100s: its place", bind->path);
+	}
 	const char *conflict = bh_bound_conflict(dest, handler_name, scratch);
 	if (conflict) {
 		free(dest);

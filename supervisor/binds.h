@@ -23,7 +23,8 @@ struct bh_binds {
 /* Opens and checks the binds of `options`, for a handler of this name.
  * Errors, each said in `err` with path and place: -EINVAL for a place that can't
  * be one, for two binds with one place, and for what is neither a regular file nor
- * a folder; -ENOENT, -EACCES, … for a path that can't be opened or read; -ENOMEM. */
+ * a folder; -ENAMETOOLONG for a place; -ENOENT, -EACCES, … for a path that can't be
+ * opened or read; -ENOMEM. */
 BH_MUST_CHECK
 int bh_binds_open(const struct bh_executor_options *options, const char *handler_name,
                   struct bh_binds *ret, struct bh_error *err);

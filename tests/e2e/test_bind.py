@@ -369,6 +369,8 @@ def work(task):
         for option in ("data", "./data", "../data"):
             self.refuse(option, rf"bind {option}: its place is '{option}'", "absolute")
         self.refuse(f"{data}/../data", "its place is")
+        for dest in ("/" + "x" * 256, "/x" * 2100):
+            self.refuse(f"{data}:{dest}", f"bind {data}: its place: File name too long")
 
     def test_paths_that_can_not_be_shown_are_refused(self):
         data = self.folder()
