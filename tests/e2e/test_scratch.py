@@ -103,16 +103,20 @@ def work(task):
     def test_batches_that_run_together_do_not_see_each_others(self):
         gate = self.dir / "gate"
         gate.mkdir()
+        # who has written shows the marker, which is given backwards, in its command line
         handler = self.handler(ATTEMPT + '''
+if not os.listdir("/tmp"):
+    write("/tmp/" + context()["tasks"][0]["id"], b"")
+    os.lseek(3, 0, os.SEEK_SET)
+    os.execv(sys.executable, ["python3", "-BIS", sys.argv[0], sys.argv[1][::-1]])
 def work(task):
-    write("/tmp/" + task["id"], b"")
     while not os.path.exists("/gate/open"):
         time.sleep(0.01)
     return os.listdir("/tmp")
 give(work)''')
         process = self.start("run", "-j2", "--timeout", "none", "--scratch", "1M", "--bind",
                              f"{gate}:/gate", "--batches", self.batches(["a"], ["b"]), "--",
-                             handler, self.marker)
+                             handler, self.marker[::-1])
         self.wait_for_handlers(2)
         self.write(gate / "open", "")
         run = self.finish(process)
