@@ -169,7 +169,8 @@ def work(task):
         tools.mkdir()
         shutil.copy("/bin/sh", tools / "shell")
         handler = self.handler('''
-os.execv("/tools/shell", ["shell", "-c", r"printf '\\202\\244task\\241t\\246result\\005\\201\\244done\\303' >&4"])
+os.execv("/tools/shell", ["shell", "-c",
+    r"printf '\\202\\244task\\241t\\246result\\005\\201\\244done\\303' >&4"])
 ''')
         run = self.bulkhead("run", "--bind", f"{tools}:/tools", "--tasks", self.tasks({"id": "t"}),
                             "--", handler)
@@ -261,8 +262,8 @@ def work(task):
     def with_mount(self, path):
         """A wrapper that mounts something there, in a mount namespace of its own."""
         return ["unshare", "-m" if IS_ROOT else "-Urm", "sh", "-c",
-                f"mount -t tmpfs tmpfs {path} && echo inner > {path}/file && mkdir {path}/folder && "
-                f"chmod -R 777 {path} && exec \"$@\"", "sh"]
+                f"mount -t tmpfs tmpfs {path} && echo inner > {path}/file && "
+                f"mkdir {path}/folder && chmod -R 777 {path} && exec \"$@\"", "sh"]
 
     def check_mounts_below(self, **more):
         data = self.folder()
