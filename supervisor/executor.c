@@ -21,6 +21,7 @@
 #include "sandbox/profile_catalog.h"
 #include "supervisor/attempt.h"
 #include "supervisor/batch.h"
+#include "supervisor/binds.h"
 #include "supervisor/loop.h"
 #include "supervisor/program.h"
 
@@ -48,6 +49,8 @@ struct slot {
 struct bh_executor {
 	struct bh_attempt_rules rules;
 	enum bh_isolation isolation;
+	struct bh_binds binds;
+	uint64_t scratch_bytes;
 	char *launcher;
 	struct bh_profile profile;
 	struct bh_program program;
@@ -83,6 +86,9 @@ static int start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_TEXT_
 		.env = (const char *const *)executor->program.env,
 		.profile = &executor->profile,
 		.max_running = executor->n_slots,
+		.bounds = executor->binds.items,
+		.n_bounds = executor->binds.n,
+		.scratch_bytes = executor->scratch_bytes,
 	};
 	struct bh_sandbox *made;
 
@@ -518,6 +524,20 @@ static int check_limits(const struct bh_limits *limits, struct bh_error *err)
 	return 0;
 }
 
+static int check_scratch(const struct bh_executor_options *options, struct bh_error *err)
+{
+	uint64_t size = options->scratch_bytes;
+
+	if (size > BH_SCRATCH_MOST)
+		return bh_fail_plain(err, EINVAL, "a scratch of %llu bytes, at most %llu",
+		                     (unsigned long long)size, (unsigned long long)BH_SCRATCH_MOST);
+	if (size > 0 && options->isolation == BH_ISOLATION_NONE)
+		return bh_fail_plain(err, EINVAL,
+		                     "a scratch (--scratch) without isolation: expected "
+		                     "--isolate strict or best-effort");
+	return 0;
+}
+
 static int check_options(const struct bh_executor_options *options, struct bh_error *err)
 {
 	if (options->max_entries == 0)
@@ -525,7 +545,8 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 	if (options->jobs > MAX_JOBS)
 		return bh_fail_plain(err, EINVAL, "%zu batches at a time, at most %d",
 		                     options->jobs, MAX_JOBS);
-	return check_limits(&options->limits, err);
+	int r = check_scratch(options, err);
+	return r < 0 ? r : check_limits(&options->limits, err);
 }
 
 static size_t online_cpus(void)
@@ -592,6 +613,8 @@ static int set_up(struct bh_executor *executor, const struct bh_executor_options
 	int r = bh_program_open(options, &executor->program, err);
 
 	if (r == 0)
+		r = bh_binds_open(options, executor->program.name, &executor->binds, err);
+	if (r == 0)
 		r = bh_profile_load(options->profile, &executor->profile, err);
 	if (r == 0)
 		r = make_slots(executor, options->jobs, err);
@@ -617,8 +640,10 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
+	made->scratch_bytes = options->scratch_bytes;
 	made->profile = BH_PROFILE_UNSET;
 	made->program = BH_PROGRAM_UNSET;
+	made->binds = BH_BINDS_UNSET;
 	made->loop = BH_LOOP_UNSET;
 	made->queue_end = &made->queue;
 	r = set_up(made, options, err);
@@ -638,6 +663,7 @@ void bh_executor_free(struct bh_executor *executor)
 	free(executor->slots);
 	bh_loop_done(&executor->loop);
 	bh_program_done(&executor->program);
+	bh_binds_done(&executor->binds);
 	bh_profile_done(&executor->profile);
 	free(executor->launcher);
 	free(executor);

@@ -6,6 +6,7 @@
  * run real handlers. Functions fail the test where something can't be made. */
 
 #include <msgpack.h>
+#include <sys/types.h>
 
 #include "bulkhead/bulkhead.h"
 
@@ -59,5 +60,10 @@ int64_t record_int(const struct bh_task_result *record, const char *key);
 
 /* Descriptors that this process has open. */
 size_t count_open_fds(void);
+
+/* The first child of this process. */
+pid_t find_launcher(void);
+/* It is gone when this returns, and left for the executor to reap. */
+void kill_launcher(void);
 
 #endif

@@ -679,18 +679,6 @@ END_TEST
 
 /* ---- the launcher ---- */
 
-static pid_t find_launcher(void)
-{
-	char path[64], children[256] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_gt(read(fd, children, sizeof(children) - 1), 0);
-	close(fd);
-	return (pid_t)strtol(children, NULL, 10);
-}
-
 START_TEST(a_launcher_lost_ends_what_runs_and_the_next_batch_brings_a_new_one)
 {
 	struct run run;
@@ -749,16 +737,6 @@ START_TEST(a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records)
 	run_done(&run);
 }
 END_TEST
-
-/* It is gone when this returns, and left for the executor to reap. */
-static void kill_launcher(void)
-{
-	pid_t launcher = find_launcher();
-	siginfo_t end;
-
-	kill(launcher, SIGKILL);
-	ck_assert_int_eq(waitid(P_PID, (id_t)launcher, &end, WEXITED | WNOWAIT), 0);
-}
 
 START_TEST(an_idle_launcher_that_is_lost_harms_no_batch)
 {
