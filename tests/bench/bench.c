@@ -27,6 +27,7 @@ static const struct row {
 	bool in_place;   /* not in a process of its own */
 } rows[] = {
 	{ .name = "cold", .run = bench_cold },
+	{ .name = "cold-scratch", .run = bench_cold_scratch },
 	{ .name = "cold-big-parent", .run = bench_cold_big_parent },
 	{ .name = "cold-python", .run = bench_cold_python },
 	{ .name = "layers", .run = bench_layers },

@@ -77,6 +77,8 @@ int bench_cold_big_parent(const struct bench_options *options, struct bench_repo
                           struct bh_error *err);
 int bench_cold_python(const struct bench_options *options, struct bench_report *report,
                       struct bh_error *err);
+int bench_cold_scratch(const struct bench_options *options, struct bench_report *report,
+                       struct bh_error *err);
 int bench_layers(const struct bench_options *options, struct bench_report *report,
                  struct bh_error *err);
 int bench_start(const struct bench_options *options, struct bench_report *report,

@@ -10,28 +10,38 @@
 #include "tests/bench/floor.h"
 #include "tests/bench/runner.h"
 
-#define ENTRY_BYTES 4096
+#define ENTRY_BYTES   4096
+#define SCRATCH_BYTES ((uint64_t)16 << 20)
 
-static int measure_cold(const char *handler, const struct schedule *schedule,
-                        struct bench_figure figure, struct bench_report *report,
-                        struct bh_error *err)
+static int measure_cold(const char *handler, uint64_t scratch_bytes,
+                        const struct schedule *schedule, struct bench_figure figure,
+                        struct bench_report *report, struct bh_error *err)
 {
 	BH_CLEANUP(corpus_done) struct corpus corpus = { .store = NULL };
 	BH_CLEANUP(floor_done) struct floor floor = FLOOR_UNSET;
 	BH_CLEANUP(runner_done) struct runner runner = { .executor = NULL };
+	struct bh_executor_options options = BH_EXECUTOR_DEFAULT;
 	char path[4096];
+
+	options.jobs = 1;
+	options.scratch_bytes = scratch_bytes;
 
 	snprintf(path, sizeof(path), "%s/%s", BH_HANDLERS, handler);
 	int r = corpus_make(&corpus, 1, ENTRY_BYTES, 1, 1, err);
 	if (r == 0)
 		r = floor_open(&floor, path, &corpus, err);
 	if (r == 0)
-		r = runner_open(&runner, handler, &corpus, 1, err);
+		r = runner_open_with(&runner, handler, &corpus, options, err);
 	if (r < 0)
 		return r;
 	return measure(schedule, (struct side){ floor_run, &floor },
 	               (struct side){ runner_run, &runner }, SCALE_US, 0, figure, report, err);
 }
+
+static const struct schedule full = {
+	.rounds = 100, .chunks = 1, .floor_times = 5, .work_times = 5
+};
+static const struct schedule tiny = { .rounds = 2, .chunks = 1, .floor_times = 2, .work_times = 2 };
 
 /* They cost more than those of version 2. An ordinary user's batches get none. */
 static bool has_cgroups_of_version_1(void)
@@ -42,12 +52,6 @@ static bool has_cgroups_of_version_1(void)
 int bench_cold(const struct bench_options *options, struct bench_report *report,
                struct bh_error *err)
 {
-	const struct schedule full = {
-		.rounds = 100, .chunks = 1, .floor_times = 5, .work_times = 5
-	};
-	const struct schedule tiny = {
-		.rounds = 2, .chunks = 1, .floor_times = 2, .work_times = 2
-	};
 	const struct bench_figure figure = {
 		.name = "cold",
 		.work = "a batch, over vfork+execveat+wait of its handler",
@@ -55,7 +59,21 @@ int bench_cold(const struct bench_options *options, struct bench_report *report,
 		.goal_ratio = has_cgroups_of_version_1() ? 1.7 : 1.5,
 	};
 
-	return measure_cold("noop", options->is_short ? &tiny : &full, figure, report, err);
+	return measure_cold("noop", 0, options->is_short ? &tiny : &full, figure, report, err);
+}
+
+int bench_cold_scratch(const struct bench_options *options, struct bench_report *report,
+                       struct bh_error *err)
+{
+	const struct bench_figure figure = {
+		.name = "cold-scratch",
+		.work = "the same with a scratch folder of 16 MiB",
+		.goal = BENCH_AT_MOST,
+		.goal_ratio = 2.0,
+	};
+
+	return measure_cold("noop", SCRATCH_BYTES, options->is_short ? &tiny : &full, figure,
+	                    report, err);
 }
 
 static bool has_msgpack(const struct corpus *corpus)
@@ -71,11 +89,8 @@ static bool has_msgpack(const struct corpus *corpus)
 int bench_cold_python(const struct bench_options *options, struct bench_report *report,
                       struct bh_error *err)
 {
-	const struct schedule full = {
+	const struct schedule some = {
 		.rounds = 12, .chunks = 1, .floor_times = 3, .work_times = 3
-	};
-	const struct schedule tiny = {
-		.rounds = 1, .chunks = 1, .floor_times = 1, .work_times = 1
 	};
 	const struct bench_figure figure = {
 		.name = "cold-python",
@@ -93,6 +108,6 @@ int bench_cold_python(const struct bench_options *options, struct bench_report *
 		bench_note(report, "its handler does not run here: it needs python3-msgpack");
 		return 0;
 	}
-	return measure_cold("summary_msgpack.py", options->is_short ? &tiny : &full, figure, report,
-	                    err);
+	return measure_cold("summary_msgpack.py", 0, options->is_short ? &tiny : &some, figure,
+	                    report, err);
 }
