@@ -208,9 +208,11 @@ static int compare(const struct census *first, const struct census *last, struct
 		bool counts;
 	} rows[] = {
 		{ "descriptors", first->fds, last->fds, 0, true },
-		/* one it closes only after it has told of a batch's end */
-		{ "descriptors of the launcher", first->launcher_fds, last->launcher_fds, 1, true },
-		{ "children of the launcher", 0, last->launcher_children, 0, true },
+		/* one it closes only after it has told of a batch's end; and each slot may
+		 * have a reaper that waits for its next batch in namespaces of its own */
+		{ "descriptors of the launcher", first->launcher_fds, last->launcher_fds, 1 + JOBS,
+		  true },
+		{ "children of the launcher", 0, last->launcher_children, JOBS, true },
 		{ "KiB of heap", first->heap_kib, last->heap_kib, HEAP_SLACK_KIB, memory_tells },
 		{ "KiB resident", first->rss_kib, last->rss_kib, RSS_SLACK_KIB, memory_tells },
 		{ "KiB resident of the launcher", first->launcher_rss_kib, last->launcher_rss_kib,
