@@ -9,6 +9,7 @@
 #include "bulkhead/executor.h"
 #include "cli/command.h"
 #include "cli/complaint.h"
+#include "cli/events.h"
 #include "cli/inputs.h"
 #include "cli/outlet.h"
 #include "cli/progress.h"
@@ -25,6 +26,9 @@
  * in memory. */
 #define LEAST_WINDOW 256
 
+/* How old the news of tasks may be. */
+#define WATCH_US (100 * 1000)
+
 struct run {
 	const struct bh_settings *settings;
 	struct bh_complaint *complaint;
@@ -33,6 +37,7 @@ struct run {
 	struct bh_sink sink;
 	struct bh_outlet outlet;
 	struct bh_replacement aggregate;
+	struct bh_events events;
 	struct bh_tally tally;
 	struct bh_progress progress;
 	int signals; /* owned descriptor */
@@ -53,6 +58,7 @@ static void run_done(struct run *run)
 	bh_replacement_done(&run->aggregate);
 	bh_inputs_done(&run->inputs);
 	bh_tally_done(&run->tally);
+	bh_events_done(&run->events);
 	bh_fd_done(&run->signals);
 	bh_fd_done(&run->target);
 }
@@ -119,6 +125,13 @@ static void on_result(struct bh_result *result, void *userdata)
 		stop(run);
 }
 
+static void on_event(const struct bh_event *event, void *userdata)
+{
+	struct run *run = userdata;
+
+	bh_events_write(&run->events, event);
+}
+
 static int complain_error(struct run *run, const struct bh_error *err)
 {
 	return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE, "%s", err->text);
@@ -171,6 +184,9 @@ static int turn(struct run *run)
 		return r;
 	if (bh_executor_step(run->executor, &err) < 0)
 		return complain_error(run, &err);
+	if (run->events.error < 0)
+		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE, "write %s: %s",
+		                   run->settings->events, strerrordesc_np(-run->events.error));
 	return BH_STATUS_OK;
 }
 
@@ -229,6 +245,11 @@ static int make_executor(struct run *run)
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
+	if (settings->events) {
+		options.on_event = on_event;
+		options.event_userdata = run;
+		options.watch_us = WATCH_US;
+	}
 	int r = bh_executor_new(run->inputs.entries.store, &options, &run->executor, &err);
 	if (r == -ENOTSUP && options.isolation == BH_ISOLATION_STRICT)
 		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE,
@@ -252,6 +273,8 @@ static int open_outputs(struct run *run)
 		r = bh_replacement_open(settings->aggregate, &run->aggregate, run->complaint);
 	if (r == BH_STATUS_OK)
 		r = bh_target_open(settings->output, &run->target, run->complaint);
+	if (r == BH_STATUS_OK && settings->events)
+		r = bh_events_open(&run->events, settings->events, run->complaint);
 	if (r != BH_STATUS_OK)
 		return r;
 	bh_sink_init(&run->sink, run->target);
@@ -372,6 +395,7 @@ static int run_command(const struct bh_settings *settings, struct bh_complaint *
 	run->settings = settings;
 	run->complaint = complaint;
 	run->aggregate = BH_REPLACEMENT_UNSET;
+	bh_events_init(&run->events);
 	run->signals = -1;
 	run->target = -1;
 	int status = run_batches(run);

@@ -34,6 +34,7 @@ struct bh_settings {
 	const char *output;
 	bool unordered;
 	const char *aggregate;
+	const char *events;
 	unsigned int progress; /* enum bh_progress_mode */
 	bool quiet;
 	bool verbose;

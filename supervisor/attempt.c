@@ -23,7 +23,11 @@ void bh_attempt_move_to(struct bh_attempt *attempt, enum bh_attempt_state to)
 {
 	static const bool legal[BH_ATTEMPT_STATES][BH_ATTEMPT_STATES] = {
 		[BH_ATTEMPT_IDLE] = { [BH_ATTEMPT_PREPARED] = true, [BH_ATTEMPT_ENDED] = true },
-		[BH_ATTEMPT_PREPARED] = { [BH_ATTEMPT_RUNNING] = true, [BH_ATTEMPT_ENDED] = true },
+		[BH_ATTEMPT_PREPARED] = { [BH_ATTEMPT_SPAWNING] = true, [BH_ATTEMPT_ENDED] = true },
+		[BH_ATTEMPT_SPAWNING] = { [BH_ATTEMPT_RUNNING] = true,
+		                          [BH_ATTEMPT_GRACE] = true,
+		                          [BH_ATTEMPT_KILLED] = true,
+		                          [BH_ATTEMPT_ENDED] = true },
 		[BH_ATTEMPT_RUNNING] = { [BH_ATTEMPT_GRACE] = true,
 		                         [BH_ATTEMPT_KILLED] = true,
 		                         [BH_ATTEMPT_ENDED] = true },
@@ -39,6 +43,7 @@ void bh_attempt_move_to(struct bh_attempt *attempt, enum bh_attempt_state to)
 bool bh_attempt_is_live(const struct bh_attempt *attempt)
 {
 	switch (attempt->state) {
+	case BH_ATTEMPT_SPAWNING:
 	case BH_ATTEMPT_RUNNING:
 	case BH_ATTEMPT_GRACE:
 	case BH_ATTEMPT_KILLED:
@@ -75,7 +80,7 @@ int bh_attempt_spawn(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 	bh_region_done(&attempt->context);
 	bh_fd_done(&attempt->out_writer);
 	bh_fd_done(&attempt->err_writer);
-	bh_attempt_move_to(attempt, BH_ATTEMPT_RUNNING);
+	bh_attempt_move_to(attempt, BH_ATTEMPT_SPAWNING);
 	return 0;
 }
 
@@ -95,7 +100,7 @@ void bh_attempt_refuse(struct bh_attempt *attempt, enum bh_not_started why,
 /* Does nothing where SIGKILL was sent already, or nothing is left to kill. */
 static int kill_all(struct bh_attempt *attempt, struct bh_sandbox *sandbox, struct bh_error *err)
 {
-	if (attempt->state != BH_ATTEMPT_RUNNING && attempt->state != BH_ATTEMPT_GRACE)
+	if (!bh_attempt_is_live(attempt) || attempt->state == BH_ATTEMPT_KILLED)
 		return 0;
 	int r = bh_sandbox_kill(sandbox, attempt->slot, BH_KILL_ALL, err);
 	if (r < 0)
@@ -123,6 +128,13 @@ static void close_capture(struct bh_attempt *attempt, struct bh_capture *capture
 {
 	bh_loop_remove(attempt->loop, capture->fd);
 	bh_fd_done(&capture->fd);
+}
+
+void bh_attempt_on_started(struct bh_attempt *attempt)
+{
+	if (attempt->state == BH_ATTEMPT_SPAWNING)
+		bh_attempt_move_to(attempt, BH_ATTEMPT_RUNNING);
+	bh_subject_tell(&attempt->subject, (struct bh_event){ .type = BH_EVENT_STARTED });
 }
 
 int bh_attempt_on_output(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
@@ -229,6 +241,7 @@ int bh_attempt_on_deadline(struct bh_attempt *attempt, struct bh_sandbox *sandbo
                            struct bh_error *err)
 {
 	switch (attempt->state) {
+	case BH_ATTEMPT_SPAWNING:
 	case BH_ATTEMPT_RUNNING:
 		return begin_grace(attempt, sandbox, now_us, err);
 	case BH_ATTEMPT_GRACE:
@@ -248,9 +261,15 @@ int bh_attempt_on_deadline(struct bh_attempt *attempt, struct bh_sandbox *sandbo
 
 int bh_attempt_cancel(struct bh_attempt *attempt, struct bh_sandbox *sandbox, struct bh_error *err)
 {
-	if (attempt->state == BH_ATTEMPT_RUNNING || attempt->state == BH_ATTEMPT_GRACE)
+	if (bh_attempt_is_live(attempt) && attempt->state != BH_ATTEMPT_KILLED)
 		attempt->evidence.cancelled = true;
 	return kill_all(attempt, sandbox, err);
+}
+
+void bh_attempt_look(struct bh_attempt *attempt)
+{
+	if (attempt->state == BH_ATTEMPT_RUNNING || attempt->state == BH_ATTEMPT_GRACE)
+		bh_watch_look(&attempt->watch, &attempt->results, &attempt->subject);
 }
 
 void bh_attempt_on_ended(struct bh_attempt *attempt, const struct bh_message_ended *ended)

@@ -137,8 +137,12 @@ int bh_attempt_begin(struct bh_attempt *attempt, const struct bh_attempt_rules *
 		if (prepare(attempt, rules->store, &evidence->error) < 0)
 			evidence->not_started = BH_NOT_STARTED_INTERNAL;
 	}
-	bh_attempt_move_to(attempt, evidence->not_started == BH_NOT_STARTED_NO ? BH_ATTEMPT_PREPARED
-	                                                                       : BH_ATTEMPT_ENDED);
+	if (evidence->not_started != BH_NOT_STARTED_NO) {
+		bh_attempt_move_to(attempt, BH_ATTEMPT_ENDED);
+		return 0;
+	}
+	bh_attempt_move_to(attempt, BH_ATTEMPT_PREPARED);
+	bh_subject_tell(&attempt->subject, (struct bh_event){ .type = BH_EVENT_LEASED });
 	return 0;
 }
 

@@ -35,6 +35,8 @@ static int read_results(struct bh_attempt *attempt, struct bh_records *ret, stru
 		bytes.data = copy ? (const void *)copy : "";
 		attempt->evidence.results_full = bytes.size == attempt->results.size;
 	}
+	if (attempt->subject.audience)
+		bh_watch_end(&attempt->watch, bytes, &attempt->subject);
 	return bh_records_read(bytes, attempt->batch, ret, err);
 }
 

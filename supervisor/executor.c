@@ -64,6 +64,9 @@ struct bh_executor {
 	size_t n_queued;
 	size_t next_index;
 	size_t cancelled_below; /* submissions with a smaller index are cancelled */
+	struct bh_audience audience;
+	uint64_t watch_us;     /* between looks at what runs; 0 for none */
+	uint64_t next_look_us; /* when the next is due */
 	bool stepping;
 };
 
@@ -112,6 +115,30 @@ static void drop_sandbox(struct bh_executor *executor)
 	executor->sandbox_error = BH_ERROR_UNSET;
 }
 
+static struct bh_subject subject_of(const struct bh_executor *executor,
+                                    const struct submission *submission, uint32_t attempt)
+{
+	if (!executor->audience.on_event)
+		return (struct bh_subject){ .audience = NULL };
+	return (struct bh_subject){ .audience = &executor->audience,
+		                    .batch = submission->batch,
+		                    .index = submission->index,
+		                    .attempt = attempt };
+}
+
+static void tell_ended(const struct bh_executor *executor, const struct submission *submission,
+                       const struct bh_result *result)
+{
+	struct bh_subject attempt = subject_of(executor, submission, result->attempts);
+	struct bh_subject batch = subject_of(executor, submission, 0);
+
+	if (!result->success && result->attempts > 0)
+		bh_subject_tell(&attempt, (struct bh_event){ .type = BH_EVENT_ATTEMPT_FAILED,
+		                                             .outcome = &result->outcome });
+	bh_subject_tell(&batch,
+	                (struct bh_event){ .type = BH_EVENT_BATCH_ENDED, .result = result });
+}
+
 static void deliver(struct bh_executor *executor, struct slot *slot)
 {
 	struct bh_result *result = bh_attempt_finish(&slot->attempt);
@@ -121,6 +148,7 @@ static void deliver(struct bh_executor *executor, struct slot *slot)
 	slot->submission = NULL;
 	executor->n_running--;
 	result->index = submission.index;
+	tell_ended(executor, &submission, result);
 	submission.on_result(result, submission.userdata);
 }
 
@@ -168,6 +196,14 @@ static int take_listener(struct bh_executor *executor, struct bh_attempt *attemp
 	return bh_loop_add(&executor->loop, listener, source, err);
 }
 
+static int handle_started(struct bh_attempt *attempt, struct bh_error *err)
+{
+	if (!bh_attempt_is_live(attempt))
+		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
+	bh_attempt_on_started(attempt);
+	return 0;
+}
+
 static int handle_ended(struct bh_executor *executor, struct slot *slot,
                         const struct bh_message_ended *ended, struct bh_error *err)
 {
@@ -190,9 +226,7 @@ static int handle_event(struct bh_executor *executor, struct bh_sandbox_event *e
 	case BH_SANDBOX_LISTENER:
 		return take_listener(executor, &slot->attempt, event->listener, err);
 	case BH_SANDBOX_STARTED:
-		if (bh_attempt_is_live(&slot->attempt))
-			return 0;
-		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
+		return handle_started(&slot->attempt, err);
 	case BH_SANDBOX_ENDED:
 		return handle_ended(executor, slot, &event->ended, err);
 	}
@@ -279,6 +313,19 @@ static void enforce_deadlines(struct bh_executor *executor)
 	lose_sandbox_given_up(executor);
 }
 
+/* Nothing tells that a handler has written to its results, so somebody who wants
+ * to hear of it makes us look at intervals. */
+static void look_at_records(struct bh_executor *executor)
+{
+	uint64_t now_us = bh_now_us();
+
+	if (now_us < executor->next_look_us)
+		return;
+	for (size_t i = 0; i < executor->n_slots; i++)
+		bh_attempt_look(&executor->slots[i].attempt);
+	executor->next_look_us = bh_add_saturated(now_us, executor->watch_us);
+}
+
 /* ---- starting ---- */
 
 static struct slot *find_free_slot(struct bh_executor *executor)
@@ -351,6 +398,7 @@ static int start_first(struct bh_executor *executor, struct slot *slot, struct b
 	const struct submission *first = executor->queue;
 	bool cancelled = first->index < executor->cancelled_below;
 
+	slot->attempt.subject = subject_of(executor, first, 1);
 	int r = cancelled ? bh_attempt_begin_cancelled(&slot->attempt, &executor->rules,
 	                                               first->batch, err)
 	                  : bh_attempt_begin(&slot->attempt, &executor->rules, first->batch, err);
@@ -388,6 +436,8 @@ static int arm(struct bh_executor *executor, struct bh_error *err)
 		if (bh_attempt_is_live(attempt) && attempt->deadline_us < earliest)
 			earliest = attempt->deadline_us;
 	}
+	if (executor->watch_us > 0 && executor->n_running > 0 && executor->next_look_us < earliest)
+		earliest = executor->next_look_us;
 	if ((executor->queue && executor->n_running < executor->n_slots) ||
 	    executor->sandbox_error.code != 0 || executor->sent)
 		earliest = 0;
@@ -401,6 +451,8 @@ static int step(struct bh_executor *executor, struct bh_error *err)
 	if (r < 0)
 		return r;
 	enforce_deadlines(executor);
+	if (executor->watch_us > 0)
+		look_at_records(executor);
 	r = start_queued(executor, err);
 	read_taken_in(executor);
 	int armed = arm(executor, r < 0 ? NULL : err);
@@ -464,7 +516,8 @@ int bh_executor_submit(struct bh_executor *executor, const struct bh_batch *batc
 	*executor->queue_end = made;
 	executor->queue_end = &made->next;
 	executor->n_queued++;
-	made = NULL;
+	struct bh_subject subject = subject_of(executor, BH_TAKE(made, NULL), 0);
+	bh_subject_tell(&subject, (struct bh_event){ .type = BH_EVENT_QUEUED });
 	return 0;
 }
 
@@ -617,6 +670,8 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
+	made->audience = (struct bh_audience){ options->on_event, options->event_userdata };
+	made->watch_us = options->on_event ? options->watch_us : 0;
 	made->profile = BH_PROFILE_UNSET;
 	made->program = BH_PROGRAM_UNSET;
 	made->loop = BH_LOOP_UNSET;

@@ -7,6 +7,7 @@
 #include "bulkhead/doctor.h"
 #include "bulkhead/entry.h"
 #include "bulkhead/error.h"
+#include "bulkhead/event.h"
 #include "bulkhead/executor.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/planner.h"

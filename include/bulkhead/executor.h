@@ -8,6 +8,7 @@
 
 #include "bulkhead/batch.h"
 #include "bulkhead/error.h"
+#include "bulkhead/event.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/result.h"
 #include "bulkhead/store.h"
@@ -38,6 +39,13 @@ struct bh_executor_options {
 	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
+	/* Called for each event, from bh_executor_submit (QUEUED) and bh_executor_step
+	 * (the rest); it may submit and cancel, not step or free. NULL: nobody listens. */
+	void (*on_event)(const struct bh_event *event, void *userdata);
+	void *event_userdata;
+	/* How often to look at the records of running batches for events of tasks, where
+	 * somebody listens; 0: only when they have ended. */
+	uint64_t watch_us;
 };
 #define BH_EXECUTOR_DEFAULT \
 	((struct bh_executor_options){ .limits = BH_LIMITS_DEFAULT, .max_entries = 200 })
