@@ -46,8 +46,9 @@ struct run {
 	size_t submitted;
 	bool stopping;  /* nothing more is to be started */
 	bool abandoned; /* a second signal: at once */
-	int signal;     /* that stopped the run; 0 for none */
-	int status;     /* of the first thing that went wrong on our side */
+	bool past_deadline;
+	int signal; /* that stopped the run; 0 for none */
+	int status; /* of the first thing that went wrong on our side */
 };
 
 /* In this order: the executor ends the handlers; results borrow from inputs. */
@@ -103,12 +104,24 @@ static bool is_absent(const struct run *run, const struct bh_result *result)
 	       result->attempts == 0;
 }
 
+/* Nobody but us cancels, or the deadline. */
+static void notice_deadline(struct run *run, const struct bh_result *result)
+{
+	if (run->stopping || result->outcome.kind != BH_KIND_CANCELLED)
+		return;
+	run->stopping = true;
+	run->past_deadline = true;
+	if (!run->settings->quiet)
+		bh_note("the deadline has passed: ending what runs");
+}
+
 static void on_result(struct bh_result *result, void *userdata)
 {
 	struct run *run = userdata;
 	size_t index = result->index;
 	bool failed = !result->success;
 
+	notice_deadline(run, result);
 	if (is_absent(run, result)) {
 		bh_result_free(result);
 		result = NULL;
@@ -147,7 +160,7 @@ static int submit(struct run *run)
 	                       (run->settings->unordered ? run->outlet.settled : run->outlet.next) <
 	               run->window) {
 		int r = bh_executor_submit(run->executor, &run->inputs.batches[run->submitted],
-		                           on_result, run, &err);
+		                           on_result, run, NULL, &err);
 		if (r < 0)
 			return complain_error(run, &err);
 		run->submitted++;
@@ -264,6 +277,17 @@ static int make_executor(struct run *run)
 	return BH_STATUS_OK;
 }
 
+static int set_deadline(struct run *run)
+{
+	struct bh_error err = BH_ERROR_UNSET;
+
+	if (run->settings->deadline_us == BH_UNLIMITED)
+		return BH_STATUS_OK;
+	if (bh_executor_set_deadline(run->executor, run->settings->deadline_us, &err) < 0)
+		return complain_error(run, &err);
+	return BH_STATUS_OK;
+}
+
 static int open_outputs(struct run *run)
 {
 	const struct bh_settings *settings = run->settings;
@@ -302,6 +326,8 @@ static int prepare(struct run *run)
 		r = make_executor(run);
 	if (r == BH_STATUS_OK)
 		r = open_outputs(run);
+	if (r == BH_STATUS_OK)
+		r = set_deadline(run);
 	run->window = window_for(run->settings);
 	bh_progress_init(&run->progress, run->settings, run->inputs.n_batches);
 	return r;
@@ -366,7 +392,9 @@ static int exit_status(const struct run *run)
 		return BH_STATUS_SIGNAL + run->signal;
 	if (run->status != BH_STATUS_OK)
 		return run->status;
-	return (int)bh_tally_status(&run->tally);
+	int status = (int)bh_tally_status(&run->tally);
+	/* what has no line didn't succeed either */
+	return run->past_deadline && status == BH_STATUS_OK ? BH_STATUS_FAILED : status;
 }
 
 static int run_batches(struct run *run)

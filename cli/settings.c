@@ -108,6 +108,10 @@ static const struct bh_option options[] = {
 	  .most = MOST_JOBS, .argument = "N", .help = "batches at a time (the online CPUs)" },
 	{ "stop-on-error", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(stop_on_error),
 	  .help = "start nothing more after a batch has failed, and cancel\nwhat runs" },
+	{ "deadline", 0, BH_OPTION_DURATION, BH_GROUP_EXECUTION, AT(deadline_us),
+	  .refuses_zero = true, .takes_none = true, .argument = "DUR",
+	  .help = "time for the whole run: when it is over, cancel what runs\nand start nothing "
+	          "more (none)" },
 	{ "strict", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(strict),
 	  .help = "missing entries are an input error; missing or unknown\n"
 	          "task ids in results fail the batch" },
@@ -159,6 +163,7 @@ void bh_settings_init(struct bh_settings *settings)
 		.planner = BH_PLANNER_DEFAULT,
 		.limits = BH_LIMITS_DEFAULT,
 		.isolation = BH_ISOLATION_STRICT,
+		.deadline_us = BH_UNLIMITED,
 	};
 }
 

@@ -30,6 +30,7 @@ struct bh_settings {
 	struct bh_words env;
 	uint64_t jobs; /* 0: the online CPUs */
 	bool stop_on_error;
+	uint64_t deadline_us; /* of the whole run; BH_UNLIMITED for none */
 	bool strict;
 	const char *output;
 	bool unordered;

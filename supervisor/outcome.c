@@ -131,6 +131,11 @@ static bool finished_well(const struct bh_evidence *evidence)
 	       records_end(evidence) == BH_RECORDS_DONE;
 }
 
+static const char *deadline_text(const struct bh_evidence *evidence)
+{
+	return evidence->past_deadline ? ": the deadline of the run has passed" : "";
+}
+
 static void set_not_started(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
 	switch (evidence->not_started) {
@@ -143,7 +148,8 @@ static void set_not_started(const struct bh_evidence *evidence, struct bh_outcom
 		            evidence->entry_count, evidence->max_entries);
 		break;
 	case BH_NOT_STARTED_CANCELLED:
-		set_outcome(ret, BH_KIND_CANCELLED, "cancelled before it was started");
+		set_outcome(ret, BH_KIND_CANCELLED, "cancelled before it was started%s",
+		            deadline_text(evidence));
 		break;
 	case BH_NOT_STARTED_INTERNAL:
 		set_outcome(ret, BH_KIND_INTERNAL, "handler was not started: %s",
@@ -262,7 +268,8 @@ static bool decide_by_acts(const struct bh_evidence *evidence, struct bh_outcome
 	} else if (evidence->killed_for_forks) {
 		set_process_limit(evidence, ret);
 	} else if (evidence->cancelled && !finished_well(evidence)) {
-		set_outcome(ret, BH_KIND_CANCELLED, "cancelled while it ran");
+		set_outcome(ret, BH_KIND_CANCELLED, "cancelled while it ran%s",
+		            deadline_text(evidence));
 	} else if (evidence->timed_out) {
 		set_timeout(evidence, ret);
 	} else if (ended->cpu_exceeded) {

@@ -41,6 +41,7 @@ struct bh_evidence {
 	bool timed_out;     /* SIGTERM was sent for the timeout */
 	bool grace_ran_out; /* and SIGKILL after the grace period */
 	bool cancelled;     /* killed for a cancellation */
+	bool past_deadline; /* of the whole run: that was why it was cancelled */
 	bool launcher_lost; /* `error` says how */
 	bool gave_up;       /* we could not go on with it ourselves: `error` says why */
 	/* what was seen while it ran */

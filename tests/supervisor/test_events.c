@@ -68,7 +68,7 @@ static void submit(struct witness *witness, const struct bh_batch *batch)
 {
 	struct bh_error err = BH_ERROR_UNSET;
 
-	int r = bh_executor_submit(witness->run.executor, batch, keep, witness, &err);
+	int r = bh_executor_submit(witness->run.executor, batch, keep, witness, NULL, &err);
 	ck_assert_msg(r == 0, "submit: %s", err.text);
 }
 

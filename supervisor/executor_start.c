@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* executor_start.c: batches on their way from the queue into a slot. */
+
+#include "ipc/wire/base.h"
+#include "sandbox/client.h"
+#include "supervisor/executor_internal.h"
+
+static struct bh_slot *find_free_slot(struct bh_executor *executor)
+{
+	if (executor->n_running == executor->n_slots)
+		return NULL;
+	for (size_t i = 0; i < executor->n_slots; i++)
+		if (!executor->slots[i].job)
+			return &executor->slots[i];
+	return NULL;
+}
+
+/* One try. An error where the launcher turned out to be lost: another may do. */
+static int try_spawn(struct bh_executor *executor, struct bh_slot *slot)
+{
+	char stage[BH_STAGE_TEXT_SIZE] = "";
+	struct bh_error error = BH_ERROR_UNSET;
+
+	if (slot->job->cancelled) { /* by a listener, since it was leased */
+		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_CANCELLED, NULL, NULL);
+		return 0;
+	}
+	if (!executor->sandbox && bh_executor_start_sandbox(executor, stage, &error) < 0) {
+		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_SANDBOX, &error, stage);
+		return 0;
+	}
+	executor->sent = true;
+	int r = bh_attempt_spawn(&slot->attempt, executor->sandbox, &error);
+	if (r == 0)
+		return 0;
+	if (bh_is_shortage(-r)) {
+		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_INTERNAL, &error, NULL);
+		return 0;
+	}
+	bh_executor_give_up_sandbox(executor, &error);
+	bh_executor_lose_sandbox(executor);
+	return r;
+}
+
+static void spawn(struct bh_executor *executor, struct bh_slot *slot)
+{
+	static const struct bh_error lost_twice = { .code = EPIPE,
+		                                    .text = "two launchers in a row were lost" };
+
+	if (try_spawn(executor, slot) < 0 && try_spawn(executor, slot) < 0)
+		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_INTERNAL, &lost_twice, NULL);
+}
+
+static void take_slot(struct bh_executor *executor, struct bh_slot *slot, struct bh_job *job)
+{
+	slot->job = job;
+	job->state = BH_JOB_RUNNING;
+	job->slot = (size_t)(slot - executor->slots);
+	executor->n_running++;
+	slot->attempt.subject = bh_executor_subject(executor, job, 1);
+}
+
+/* Back to where it was: not even its result could be made. */
+static void leave_slot(struct bh_executor *executor, struct bh_slot *slot)
+{
+	struct bh_job *job = BH_TAKE(slot->job, NULL);
+
+	executor->n_running--;
+	job->state = BH_JOB_QUEUED;
+	bh_job_list_prepend(&executor->queue, job);
+}
+
+/* The first of the queue. It is in its slot before a listener hears of it. */
+static int start_first(struct bh_executor *executor, struct bh_slot *slot, struct bh_error *err)
+{
+	struct bh_job *job = bh_job_list_pop(&executor->queue);
+
+	take_slot(executor, slot, job);
+	int r = bh_attempt_begin(&slot->attempt, &executor->rules, job->batch, err);
+	if (r < 0) {
+		leave_slot(executor, slot);
+		return r;
+	}
+	if (slot->attempt.state == BH_ATTEMPT_PREPARED)
+		spawn(executor, slot);
+	if (slot->attempt.state == BH_ATTEMPT_ENDED)
+		bh_executor_settle(executor, slot);
+	return 0;
+}
+
+static int end_first(struct bh_executor *executor, struct bh_error *err)
+{
+	return bh_executor_end_cancelled(executor, executor->ended.first, err);
+}
+
+int bh_executor_start_queued(struct bh_executor *executor, struct bh_error *err)
+{
+	size_t left = executor->n_slots + BH_EXTRA_STARTS;
+	int r = 0;
+
+	for (size_t i = left; r == 0 && executor->ended.first && i > 0; i--)
+		r = end_first(executor, err);
+	while (r == 0 && executor->queue.first && left-- > 0) {
+		struct bh_slot *slot = find_free_slot(executor);
+		if (!slot)
+			return 0;
+		r = start_first(executor, slot, err);
+	}
+	return r;
+}
