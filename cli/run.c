@@ -258,6 +258,7 @@ static int make_executor(struct run *run)
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
+	options.retry = settings->retry;
 	if (settings->events) {
 		options.on_event = on_event;
 		options.event_userdata = run;

@@ -62,6 +62,7 @@ struct bh_attempt {
 	const struct bh_batch *batch; /* borrowed */
 	uint32_t slot;                /* its id in the sandbox */
 	uint32_t generation;
+	uint32_t number;           /* of the batch's attempts, from 1 */
 	struct bh_subject subject; /* of its events */
 	struct bh_watch watch;
 	uint64_t begun_us;    /* when the lease was asked for */
@@ -91,7 +92,8 @@ struct bh_attempt {
 /* An attempt that waits for an event: SPAWNING, RUNNING, GRACE or KILLED. */
 bool bh_attempt_is_live(const struct bh_attempt *attempt);
 
-/* From IDLE, with `loop`, `slot`, `generation` and `subject` set by the caller. Checks the
+/* From IDLE, with `loop`, `slot`, `generation`, `number` and `subject` set by the
+ * caller, and with `lease` where it holds one already. Checks the
  * bounds, takes the lease and makes regions and pipes: then it is PREPARED. What
  * stops that makes it ENDED, to be finished like any other. -ENOMEM where there
  * isn't even memory for a result: it stays IDLE. */
@@ -141,8 +143,9 @@ void bh_attempt_on_ended(struct bh_attempt *attempt, const struct bh_message_end
 void bh_attempt_on_lost(struct bh_attempt *attempt, const struct bh_error *error);
 
 /* From ENDED to IDLE: reads what the handler left, decides, gives everything
- * back, the lease included, and returns the result, which is the caller's. */
-struct bh_result *bh_attempt_finish(struct bh_attempt *attempt);
+ * back, the lease included, and returns the result, which is the caller's. With
+ * `ret_lease`, the lease is handed over instead of being released. */
+struct bh_result *bh_attempt_finish(struct bh_attempt *attempt, struct bh_lease *ret_lease);
 
 /* From any state to IDLE, without a result. No process may be left. */
 void bh_attempt_done(struct bh_attempt *attempt);

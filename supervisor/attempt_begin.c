@@ -23,7 +23,8 @@ static int begin_empty(struct bh_attempt *attempt, const struct bh_attempt_rules
 	attempt->batch = batch;
 	attempt->begun_us = bh_now_us();
 	attempt->deadline_us = UINT64_MAX;
-	attempt->evidence = (struct bh_evidence){ .max_entries = rules->max_entries,
+	attempt->evidence = (struct bh_evidence){ .attempts = attempt->number - 1,
+		                                  .max_entries = rules->max_entries,
 		                                  .limits = rules->limits,
 		                                  .strict_results = rules->strict_results };
 	return 0;
@@ -50,7 +51,7 @@ static int encode_header(const struct bh_attempt *attempt, struct bh_encoded *re
 	const struct bh_lease *lease = &attempt->lease;
 	const struct bh_context_header header = {
 		.batch_id = attempt->batch->batch_id,
-		.attempt = 1,
+		.attempt = attempt->number,
 		.timeout_us = attempt->evidence.limits.timeout_us,
 		.entry_count = attempt->evidence.entry_count,
 		.total_tokens = lease->total_tokens,
@@ -104,7 +105,8 @@ static int make_pipes(struct bh_attempt *attempt, struct bh_error *err)
 
 static int prepare(struct bh_attempt *attempt, struct bh_store *store, struct bh_error *err)
 {
-	int r = bh_lease_take(store, attempt->batch, &attempt->lease, err);
+	bool is_held = attempt->lease.store != NULL;
+	int r = is_held ? 0 : bh_lease_take(store, attempt->batch, &attempt->lease, err);
 
 	if (r == 0)
 		r = copy_missing_ids(&attempt->lease, attempt->result, err);

@@ -111,7 +111,7 @@ static void fill_in(struct bh_attempt *attempt)
 	result->err = bh_capture_take(&attempt->err);
 }
 
-struct bh_result *bh_attempt_finish(struct bh_attempt *attempt)
+struct bh_result *bh_attempt_finish(struct bh_attempt *attempt, struct bh_lease *ret_lease)
 {
 	BH_CLEANUP(bh_records_done) struct bh_records records = BH_RECORDS_UNSET;
 	struct bh_error error;
@@ -131,6 +131,8 @@ struct bh_result *bh_attempt_finish(struct bh_attempt *attempt)
 
 	struct bh_result *result = BH_TAKE(attempt->result, NULL);
 	uint64_t begun_us = attempt->begun_us;
+	if (ret_lease)
+		*ret_lease = BH_TAKE(attempt->lease, BH_LEASE_UNSET);
 	bh_attempt_done(attempt);
 	result->duration_us = bh_now_us() - begun_us;
 	return result;

@@ -18,7 +18,7 @@ int bh_executor_fd(const struct bh_executor *executor)
 
 size_t bh_executor_waiting(const struct bh_executor *executor)
 {
-	return executor->queue.n + executor->ended.n;
+	return executor->queue.n + executor->backoff.n + executor->ended.n;
 }
 
 size_t bh_executor_pending(const struct bh_executor *executor)
@@ -139,7 +139,10 @@ struct bh_result *bh_executor_next_result(struct bh_executor *executor, void **r
 
 static void cancel_waiting(struct bh_executor *executor, struct bh_job *job)
 {
-	bh_job_list_remove(&executor->queue, job);
+	if (job->state == BH_JOB_BACKOFF)
+		bh_backoff_remove(&executor->backoff, job);
+	else
+		bh_job_list_remove(&executor->queue, job);
 	job->state = BH_JOB_ENDED;
 	bh_job_list_append(&executor->ended, job);
 }
@@ -163,6 +166,7 @@ static int cancel(struct bh_executor *executor, struct bh_job *job)
 	job->cancelled = true;
 	switch (job->state) {
 	case BH_JOB_QUEUED:
+	case BH_JOB_BACKOFF:
 		cancel_waiting(executor, job);
 		break;
 	case BH_JOB_RUNNING:
@@ -179,6 +183,8 @@ void bh_executor_cancel_all(struct bh_executor *executor)
 {
 	while (executor->queue.first)
 		(void)cancel(executor, executor->queue.first);
+	while (executor->backoff.n > 0)
+		(void)cancel(executor, bh_backoff_first(&executor->backoff));
 	for (size_t i = 0; i < executor->n_slots; i++)
 		if (executor->slots[i].job)
 			(void)cancel(executor, executor->slots[i].job);

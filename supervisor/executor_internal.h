@@ -23,6 +23,8 @@
 
 #include "bulkhead/executor.h"
 #include "supervisor/attempt.h"
+#include "supervisor/backoff.h"
+#include "supervisor/course.h"
 #include "supervisor/executor.h"
 #include "supervisor/job.h"
 #include "supervisor/loop.h"
@@ -55,6 +57,9 @@ struct bh_executor {
 	size_t n_running; /* slots that are taken */
 	struct bh_job_table jobs;
 	struct bh_job_list queue;
+	struct bh_backoff backoff;
+	struct bh_retry retry;
+	uint64_t random;          /* see bh_retry_random */
 	struct bh_job_list ended; /* cancelled while they waited */
 	struct bh_job_list done;  /* results to be taken */
 	size_t next_index;

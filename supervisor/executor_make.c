@@ -10,6 +10,7 @@
 #include "ipc/wire/base.h"
 #include "sandbox/client.h"
 #include "supervisor/executor_internal.h"
+#include "supervisor/retry.h"
 
 /* As many as a launcher serves. */
 #define MAX_JOBS 1024
@@ -42,7 +43,8 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 	if (options->jobs > MAX_JOBS)
 		return bh_fail_plain(err, EINVAL, "%zu batches at a time, at most %d",
 		                     options->jobs, MAX_JOBS);
-	return check_limits(&options->limits, err);
+	int r = bh_retry_check(&options->retry, err);
+	return r < 0 ? r : check_limits(&options->limits, err);
 }
 
 static size_t online_cpus(void)
@@ -134,6 +136,7 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
+	made->retry = options->retry;
 	made->audience = (struct bh_audience){ options->on_event, options->event_userdata };
 	made->watch_us = options->on_event ? options->watch_us : 0;
 	made->profile = BH_PROFILE_UNSET;
@@ -158,6 +161,14 @@ static void forget_all(struct bh_executor *executor, struct bh_job_list *list)
 		bh_executor_forget(executor, job);
 }
 
+static void forget_backoff(struct bh_executor *executor)
+{
+	for (struct bh_job *job; (job = bh_backoff_first(&executor->backoff));) {
+		bh_backoff_remove(&executor->backoff, job);
+		bh_executor_forget(executor, job);
+	}
+}
+
 static void forget_slot(struct bh_executor *executor, struct bh_slot *slot)
 {
 	bh_attempt_done(&slot->attempt);
@@ -171,6 +182,7 @@ void bh_executor_abandon(struct bh_executor *executor)
 	for (size_t i = 0; i < executor->n_slots; i++)
 		forget_slot(executor, &executor->slots[i]);
 	executor->n_running = 0;
+	forget_backoff(executor);
 	forget_all(executor, &executor->queue);
 	forget_all(executor, &executor->ended);
 	forget_all(executor, &executor->done);
@@ -183,6 +195,7 @@ void bh_executor_free(struct bh_executor *executor)
 	bh_executor_abandon(executor);
 	free(executor->slots);
 	bh_job_table_done(&executor->jobs);
+	bh_backoff_done(&executor->backoff);
 	bh_loop_done(&executor->loop);
 	bh_program_done(&executor->program);
 	bh_profile_done(&executor->profile);

@@ -58,7 +58,12 @@ static void take_slot(struct bh_executor *executor, struct bh_slot *slot, struct
 	job->state = BH_JOB_RUNNING;
 	job->slot = (size_t)(slot - executor->slots);
 	executor->n_running++;
-	slot->attempt.subject = bh_executor_subject(executor, job, 1);
+	slot->attempt.number = 1;
+	if (job->course) {
+		slot->attempt.number += bh_course_attempts(job->course);
+		slot->attempt.lease = bh_course_go_on(job->course);
+	}
+	slot->attempt.subject = bh_executor_subject(executor, job, slot->attempt.number);
 }
 
 /* Back to where it was: not even its result could be made. */
@@ -67,6 +72,8 @@ static void leave_slot(struct bh_executor *executor, struct bh_slot *slot)
 	struct bh_job *job = BH_TAKE(slot->job, NULL);
 
 	executor->n_running--;
+	if (job->course)
+		job->course->lease = BH_TAKE(slot->attempt.lease, BH_LEASE_UNSET);
 	job->state = BH_JOB_QUEUED;
 	bh_job_list_prepend(&executor->queue, job);
 }
@@ -94,11 +101,26 @@ static int end_first(struct bh_executor *executor, struct bh_error *err)
 	return bh_executor_end_cancelled(executor, executor->ended.first, err);
 }
 
+/* Those whose wait is over go on where they were: in front. */
+static void queue_due(struct bh_executor *executor)
+{
+	uint64_t due_us = bh_backoff_due_us(&executor->backoff);
+
+	for (uint64_t now_us = due_us == UINT64_MAX ? 0 : bh_now_us(); due_us <= now_us;
+	     due_us = bh_backoff_due_us(&executor->backoff)) {
+		struct bh_job *job = bh_backoff_first(&executor->backoff);
+		bh_backoff_remove(&executor->backoff, job);
+		job->state = BH_JOB_QUEUED;
+		bh_job_list_prepend(&executor->queue, job);
+	}
+}
+
 int bh_executor_start_queued(struct bh_executor *executor, struct bh_error *err)
 {
 	size_t left = executor->n_slots + BH_EXTRA_STARTS;
 	int r = 0;
 
+	queue_due(executor);
 	for (size_t i = left; r == 0 && executor->ended.first && i > 0; i--)
 		r = end_first(executor, err);
 	while (r == 0 && executor->queue.first && left-- > 0) {

@@ -187,7 +187,8 @@ static bool has_work(const struct bh_executor *executor)
 
 static int arm(struct bh_executor *executor, struct bh_error *err)
 {
-	uint64_t earliest = executor->deadline_us;
+	uint64_t due_us = bh_backoff_due_us(&executor->backoff);
+	uint64_t earliest = due_us < executor->deadline_us ? due_us : executor->deadline_us;
 
 	for (size_t i = 0; i < executor->n_slots; i++) {
 		const struct bh_attempt *attempt = &executor->slots[i].attempt;

@@ -3,15 +3,17 @@
 #define BH_SUPERVISOR_JOB_H
 
 /* job.h: one batch that was submitted, from there to the delivery of its result,
- * wherever it is meanwhile.
+ * over as many attempts as it takes.
  *
  *   submit ──▶ QUEUED ──slot──▶ RUNNING ──▶ (delivered), or DONE until it is taken
- *                  │
- *                cancel
- *                  ▼
- *                ENDED ── its result is made, without a slot
+ *               │  ▲               │
+ *               │  └─due─ BACKOFF ◀┘ tried again
+ *            cancel         │
+ *               ▼         cancel
+ *             ENDED ◀───────┘      its result is made, without a slot
  *
- * A job is small, for a million may wait. Jobs are found by their index; each is in one list
+ * A job is small, for a million may wait; what only some of them need hangs on
+ * `course`. Jobs are found by their index; each is in one list
  * or one slot. */
 
 #include <stdbool.h>
@@ -22,9 +24,12 @@
 #include "bulkhead/error.h"
 #include "bulkhead/result.h"
 
+struct bh_course;
+
 enum bh_job_state {
 	BH_JOB_QUEUED,  /* waits for a slot */
 	BH_JOB_RUNNING, /* is in a slot */
+	BH_JOB_BACKOFF, /* waits for the time of its next attempt */
 	BH_JOB_ENDED,   /* cancelled while it waited; its result is still to be made */
 	BH_JOB_DONE,    /* its result waits to be taken */
 };
@@ -35,9 +40,11 @@ struct bh_job {
 	const struct bh_batch *batch;   /* borrowed */
 	void (*on_result)(struct bh_result *result, void *userdata); /* NULL: it is taken */
 	void *userdata;
+	struct bh_course *course; /* owned; NULL before the second attempt is due */
 	size_t index;
 	union {
 		size_t slot;              /* RUNNING */
+		size_t place;             /* BACKOFF: in the heap */
 		struct bh_result *result; /* DONE: owned */
 	};
 	enum bh_job_state state;

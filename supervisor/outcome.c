@@ -148,8 +148,12 @@ static void set_not_started(const struct bh_evidence *evidence, struct bh_outcom
 		            evidence->entry_count, evidence->max_entries);
 		break;
 	case BH_NOT_STARTED_CANCELLED:
-		set_outcome(ret, BH_KIND_CANCELLED, "cancelled before it was started%s",
-		            deadline_text(evidence));
+		if (evidence->attempts > 0)
+			set_outcome(ret, BH_KIND_CANCELLED, "cancelled after attempt %" PRIu32 "%s",
+			            evidence->attempts, deadline_text(evidence));
+		else
+			set_outcome(ret, BH_KIND_CANCELLED, "cancelled before it was started%s",
+			            deadline_text(evidence));
 		break;
 	case BH_NOT_STARTED_INTERNAL:
 		set_outcome(ret, BH_KIND_INTERNAL, "handler was not started: %s",
@@ -479,6 +483,17 @@ static void set_wait_status(const struct bh_evidence *evidence, struct bh_outcom
 		ret->exit_status = WEXITSTATUS(status);
 }
 
+/* What the host was short of at that moment, or a race with who wrote the file. */
+static bool is_passing(const struct bh_evidence *evidence, const struct bh_outcome *outcome)
+{
+	int code = evidence->ended.error.code;
+
+	if (outcome->kind == BH_KIND_SIGNAL)
+		return evidence->ended.host_oom_kills > 0;
+	return outcome->kind == BH_KIND_SPAWN &&
+	       (code == EAGAIN || code == ENOMEM || code == ETXTBSY || code == ENFILE);
+}
+
 void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
 	*ret = (struct bh_outcome){ .kind = BH_KIND_NONE, .exit_status = -1 };
@@ -488,7 +503,7 @@ void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *re
 		decide_by_end(evidence, ret);
 	repair_utf8(ret->message);
 	ret->infrastructure = ret->kind == BH_KIND_SANDBOX || ret->kind == BH_KIND_INTERNAL;
-	ret->retryable = ret->infrastructure;
+	ret->retryable = ret->infrastructure || is_passing(evidence, ret);
 }
 
 bool bh_outcome_names_culprit(enum bh_kind kind)

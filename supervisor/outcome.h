@@ -33,6 +33,7 @@ struct bh_evidence {
 	enum bh_not_started not_started;
 	struct bh_error error;
 	char stage[BH_STAGE_SIZE];
+	uint32_t attempts; /* that came before */
 	uint64_t entry_count;
 	uint64_t max_entries;
 	struct bh_limits limits;

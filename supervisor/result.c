@@ -50,6 +50,7 @@ void bh_result_free(struct bh_result *result)
 	free(result->task_results);
 	free(result->missing_task_ids);
 	free(result->missing_ids);
+	free(result->attempt_log);
 	free(result->out.data);
 	free(result->err.data);
 	free(result->memory); /* the committed bytes, which the task results point into */

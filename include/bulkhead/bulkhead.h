@@ -13,6 +13,7 @@
 #include "bulkhead/planner.h"
 #include "bulkhead/profile.h"
 #include "bulkhead/result.h"
+#include "bulkhead/retry.h"
 #include "bulkhead/span.h"
 #include "bulkhead/store.h"
 #include "bulkhead/version.h"

@@ -11,6 +11,7 @@
 #include "bulkhead/event.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/result.h"
+#include "bulkhead/retry.h"
 #include "bulkhead/store.h"
 
 /* executor.h: runs batches in sandboxed handlers.
@@ -40,6 +41,7 @@ struct bh_executor_options {
 	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
+	struct bh_retry retry;
 	/* Called for each event, from bh_executor_submit (QUEUED) and bh_executor_step
 	 * (the rest); it may submit and cancel, not step or free. NULL: nobody listens. */
 	void (*on_event)(const struct bh_event *event, void *userdata);
@@ -53,17 +55,18 @@ struct bh_executor_options {
 	void (*on_room)(void *userdata);
 	void *room_userdata;
 };
-#define BH_EXECUTOR_DEFAULT \
-	((struct bh_executor_options){ .limits = BH_LIMITS_DEFAULT, .max_entries = 200 })
+#define BH_EXECUTOR_DEFAULT            \
+	((struct bh_executor_options){ \
+	        .limits = BH_LIMITS_DEFAULT, .max_entries = 200, .retry = BH_RETRY_DEFAULT })
 
 struct bh_executor;
 
 /* Opens and checks the handler, starts the launcher and sets up the sandbox.
  * Options are copied; `store` is borrowed and outlives the executor.
  * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run;
- * -EINVAL for a profile that is none, limits that make no sense or an `env` without key or '=';
- * -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or
- * step; -ENOMEM, -EMFILE, -ENFILE for what the host is short of. */
+ * -EINVAL for a profile that is none, limits or retries that make no sense or an `env` without key
+ * or '='; -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or step; -ENOMEM,
+ * -EMFILE, -ENFILE for what the host is short of. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_new(struct bh_store *store,
                                             const struct bh_executor_options *options,
                                             struct bh_executor **ret, struct bh_error *err);

@@ -109,6 +109,14 @@ struct bh_output {
 	uint64_t dropped; /* bytes past the cap */
 };
 
+/* What came of one attempt of several. */
+struct bh_attempt_note {
+	enum bh_kind kind;    /* BH_KIND_NONE: it succeeded */
+	uint64_t duration_us; /* from lease to release */
+	uint64_t delay_us;    /* waited before it */
+	const char *task_id;  /* that was running when it failed; NULL where unknown */
+};
+
 /* Owned by whoever took it from the executor; everything inside is freed with
  * it, so nothing inside outlives bh_result_free. */
 struct bh_result {
@@ -129,9 +137,13 @@ struct bh_result {
 	uint64_t entry_count;    /* unique entries required, found or not */
 	uint64_t entries_found;
 	uint64_t total_tokens;
-	uint32_t attempts;    /* handlers started or tried to be started */
-	uint64_t duration_us; /* from lease to release */
-	struct bh_usage usage;
+	uint32_t attempts; /* handlers started or tried to be started */
+	bool flaky;        /* it succeeded when it was tried again */
+	/* Of each attempt, where there was more than one; else NULL. */
+	struct bh_attempt_note *attempt_log;
+	size_t n_attempt_log;
+	uint64_t duration_us;  /* from lease to release, over all attempts */
+	struct bh_usage usage; /* of all attempts together */
 	enum bh_memory_holder memory_held_by;
 	char missing_layers[BH_LAYERS_TEXT_SIZE]; /* of isolation; "" where none is missing */
 	struct bh_output out;

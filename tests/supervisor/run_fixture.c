@@ -3,9 +3,13 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 void run_init(struct run *run, const char *name)
 {
@@ -186,4 +190,25 @@ size_t count_open_fds(void)
 		n++;
 	closedir(directory);
 	return n - 3; /* ".", ".." and the directory's own */
+}
+
+pid_t run_find_launcher(void)
+{
+	char path[64], children[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(read(fd, children, sizeof(children) - 1), 0);
+	close(fd);
+	return (pid_t)strtol(children, NULL, 10);
+}
+
+void run_kill_launcher(void)
+{
+	pid_t launcher = run_find_launcher();
+	siginfo_t end;
+
+	kill(launcher, SIGKILL);
+	ck_assert_int_eq(waitid(P_PID, (id_t)launcher, &end, WEXITED | WNOWAIT), 0);
 }

@@ -71,6 +71,7 @@ START_TEST(results_without_a_callback_wait_to_be_taken)
 	void *userdata = NULL;
 
 	run_init(&run, "faulty");
+	run.options.jobs = 1;
 	run_open(&run);
 	batch_init(&batch, "b");
 	batch_add_way(&batch, "t", "none", NULL, 0);

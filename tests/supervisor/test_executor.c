@@ -680,18 +680,6 @@ END_TEST
 
 /* ---- the launcher ---- */
 
-static pid_t find_launcher(void)
-{
-	char path[64], children[256] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_gt(read(fd, children, sizeof(children) - 1), 0);
-	close(fd);
-	return (pid_t)strtol(children, NULL, 10);
-}
-
 START_TEST(a_launcher_lost_ends_what_runs_and_the_next_batch_brings_a_new_one)
 {
 	struct run run;
@@ -706,7 +694,7 @@ START_TEST(a_launcher_lost_ends_what_runs_and_the_next_batch_brings_a_new_one)
 	submit(&run, &batch, &tally);
 	submit(&run, &batch, &tally);
 	ck_assert_int_eq(bh_executor_step(run.executor, NULL), 0);
-	kill(find_launcher(), SIGKILL);
+	kill(run_find_launcher(), SIGKILL);
 	drain(&run);
 	ck_assert_uint_eq(tally.n_results, 2);
 	ck_assert_uint_eq(tally.n_cancelled, 0);
@@ -732,7 +720,7 @@ START_TEST(a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records)
 	batch_add_way(&batch, "first", "none", NULL, 0);
 	batch_add_way(&batch, "second", "hang", NULL, 0);
 	batches[0] = batch.batch;
-	pid_t launcher = find_launcher();
+	pid_t launcher = run_find_launcher();
 	pid_t killer = fork();
 	if (killer == 0) {
 		usleep(4000000); /* time enough for "first" on a slow machine */
@@ -751,16 +739,6 @@ START_TEST(a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records)
 }
 END_TEST
 
-/* It is gone when this returns, and left for the executor to reap. */
-static void kill_launcher(void)
-{
-	pid_t launcher = find_launcher();
-	siginfo_t end;
-
-	kill(launcher, SIGKILL);
-	ck_assert_int_eq(waitid(P_PID, (id_t)launcher, &end, WEXITED | WNOWAIT), 0);
-}
-
 START_TEST(an_idle_launcher_that_is_lost_harms_no_batch)
 {
 	struct run run;
@@ -768,7 +746,7 @@ START_TEST(an_idle_launcher_that_is_lost_harms_no_batch)
 	run_init(&run, "faulty");
 	run_open(&run);
 	for (int i = 0; i < 3; i++) {
-		kill_launcher();
+		run_kill_launcher();
 		struct bh_result *result = run_way(&run, "none", NULL, 0);
 		expect_kind(result, BH_KIND_NONE);
 		bh_result_free(result);
@@ -783,7 +761,7 @@ static void kill_launcher_and_submit(struct bh_result *result, void *userdata)
 
 	expect_kind(result, BH_KIND_NONE);
 	bh_result_free(result);
-	kill_launcher();
+	run_kill_launcher();
 	submit(tally->run, tally->batch, tally);
 }
 
@@ -821,7 +799,7 @@ START_TEST(a_launcher_that_no_longer_answers_is_given_up)
 	batch_init(&batch, "b");
 	batch_add_way(&batch, "first", "none", NULL, 0);
 	batch_add_way(&batch, "second", "hang-ignoring-term", NULL, 0);
-	pid_t launcher = find_launcher();
+	pid_t launcher = run_find_launcher();
 	if (fork() == 0) {
 		usleep(4000000);
 		kill(launcher, SIGSTOP);
@@ -852,7 +830,7 @@ START_TEST(a_launcher_that_cannot_be_replaced_ends_each_batch_as_sandbox)
 	run_open(&run);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(copy), 0);
-	kill_launcher();
+	run_kill_launcher();
 	for (int i = 0; i < 2; i++) {
 		struct bh_result *result = run_way(&run, "none", NULL, 0);
 		expect_kind(result, BH_KIND_SANDBOX);
