@@ -147,6 +147,7 @@ static void write_attempt(struct bh_json *json, const struct bh_attempt_note *no
 {
 	bh_json_begin_object(json);
 	write_text(json, "kind", note->kind == BH_KIND_NONE ? NULL : bh_kind_name(note->kind));
+	write_uint(json, "tasks", note->n_tasks);
 	write_ms(json, "duration_ms", note->duration_us);
 	write_ms(json, "delay_ms", note->delay_us);
 	write_text(json, "task_id", note->task_id);
@@ -158,6 +159,7 @@ static void write_attempt(struct bh_json *json, const struct bh_attempt_note *no
 static void write_attempt_log(struct bh_json *json, const struct bh_result *result)
 {
 	const struct bh_attempt_note only = { .kind = result->outcome.kind,
+		                              .n_tasks = result->n_tasks,
 		                              .duration_us = result->duration_us,
 		                              .task_id = result->outcome.task_id };
 

@@ -259,6 +259,7 @@ static int make_executor(struct run *run)
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
 	options.retry = settings->retry;
+	options.poison = (enum bh_poison)settings->poison;
 	if (settings->events) {
 		options.on_event = on_event;
 		options.event_userdata = run;

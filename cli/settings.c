@@ -31,6 +31,13 @@ static const char *const isolation_names[] = {
 	NULL,
 };
 
+static const char *const poison_names[] = {
+	[BH_POISON_OFF] = "off",
+	[BH_POISON_SKIP] = "skip",
+	[BH_POISON_BISECT] = "bisect",
+	NULL,
+};
+
 static const char *const progress_names[] = {
 	[BH_PROGRESS_AUTO] = "auto",
 	[BH_PROGRESS_PLAIN] = "plain",
@@ -120,6 +127,11 @@ static const struct bh_option options[] = {
 	  .accepts = bh_retry_kinds_accepts,
 	  .expected = "kinds of error with commas between, and not violation, bounds or cancelled",
 	  .help = "kinds of failure to retry (what can pass by itself)" },
+	{ "poison", 0, BH_OPTION_CHOICE, BH_GROUP_EXECUTION, AT(poison), .choices = poison_names,
+	  .argument = "off|skip|bisect",
+	  .help = "when a handler dies, go on with the tasks that are left (off);\n"
+	          "skip: without the one that was running, where the handler\n"
+	          "says; bisect: or find it by halving" },
 	{ "stop-on-error", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(stop_on_error),
 	  .help = "start nothing more after a batch has failed, and cancel\nwhat runs" },
 	{ "deadline", 0, BH_OPTION_DURATION, BH_GROUP_EXECUTION, AT(deadline_us),

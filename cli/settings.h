@@ -34,6 +34,7 @@ struct bh_settings {
 	const char *backoff;   /* as given; NULL for the default */
 	const char *retry_on;  /* the same */
 	struct bh_retry retry; /* what these three come to */
+	unsigned int poison;   /* enum bh_poison */
 	bool stop_on_error;
 	uint64_t deadline_us; /* of the whole run; BH_UNLIMITED for none */
 	bool strict;

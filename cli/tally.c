@@ -43,6 +43,7 @@ void bh_tally_add(struct bh_tally *tally, const struct bh_result *result, size_t
 			tally->task_errors++;
 		else
 			tally->task_results++;
+		tally->deaths += result->task_results[i].death != BH_KIND_NONE;
 	}
 	tally->tasks_missing += result->n_missing_task_ids;
 	tally->trailing += result->trailing_bytes > 0;
@@ -119,6 +120,9 @@ void bh_tally_print(const struct bh_tally *tally, const struct bh_tally_totals *
 	        " without a record; %zu entries",
 	        tally->tasks, tally->task_results, tally->task_errors, tally->tasks_missing,
 	        totals->n_entries);
+	if (tally->deaths > 0)
+		bh_note("%" PRIu64 " of the errors are of tasks that their handler died over",
+		        tally->deaths);
 	if (tally->flaky > 0)
 		bh_note("%" PRIu64 " of those that succeeded did so when tried again (flaky)",
 		        tally->flaky);

@@ -100,6 +100,7 @@ static void fill_in(struct bh_attempt *attempt)
 	struct bh_result *result = attempt->result;
 
 	result->batch_id = attempt->batch->batch_id;
+	result->n_tasks = attempt->batch->n_tasks;
 	result->success = result->outcome.kind == BH_KIND_NONE;
 	result->partial = !result->success && result->n_task_results > 0;
 	result->entry_count = attempt->evidence.entry_count;

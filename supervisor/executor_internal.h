@@ -59,6 +59,7 @@ struct bh_executor {
 	struct bh_job_list queue;
 	struct bh_backoff backoff;
 	struct bh_retry retry;
+	enum bh_poison poison;
 	uint64_t random;          /* see bh_retry_random */
 	struct bh_job_list ended; /* cancelled while they waited */
 	struct bh_job_list done;  /* results to be taken */

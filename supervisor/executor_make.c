@@ -137,6 +137,7 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
 	made->retry = options->retry;
+	made->poison = options->poison;
 	made->audience = (struct bh_audience){ options->on_event, options->event_userdata };
 	made->watch_us = options->on_event ? options->watch_us : 0;
 	made->profile = BH_PROFILE_UNSET;

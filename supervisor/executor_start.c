@@ -84,7 +84,9 @@ static int start_first(struct bh_executor *executor, struct bh_slot *slot, struc
 	struct bh_job *job = bh_job_list_pop(&executor->queue);
 
 	take_slot(executor, slot, job);
-	int r = bh_attempt_begin(&slot->attempt, &executor->rules, job->batch, err);
+	const struct bh_batch *batch = job->course ? bh_course_batch(job->course, job->batch)
+	                                           : job->batch;
+	int r = bh_attempt_begin(&slot->attempt, &executor->rules, batch, err);
 	if (r < 0) {
 		leave_slot(executor, slot);
 		return r;

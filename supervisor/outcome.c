@@ -494,9 +494,14 @@ static bool is_passing(const struct bh_evidence *evidence, const struct bh_outco
 	       (code == EAGAIN || code == ENOMEM || code == ETXTBSY || code == ENFILE);
 }
 
+void bh_outcome_clear(struct bh_outcome *outcome)
+{
+	*outcome = (struct bh_outcome){ .kind = BH_KIND_NONE, .exit_status = -1 };
+}
+
 void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
-	*ret = (struct bh_outcome){ .kind = BH_KIND_NONE, .exit_status = -1 };
+	bh_outcome_clear(ret);
 
 	set_wait_status(evidence, ret);
 	if (!decide_by_acts(evidence, ret))

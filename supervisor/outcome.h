@@ -62,6 +62,9 @@ struct bh_evidence {
  * where `bh_outcome_names_culprit`. Never fails. */
 void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *ret);
 
+/* That of a batch that came to a good end all the same. */
+void bh_outcome_clear(struct bh_outcome *outcome);
+
 /* True where the task that was running when the handler ended is to blame. */
 bool bh_outcome_names_culprit(enum bh_kind kind);
 

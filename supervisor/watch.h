@@ -9,7 +9,7 @@
  * reader; what it says is news and has no part in the result, which is read anew
  * when every process is gone. Each attempt tells a bounded number of events, by
  * the tasks that it was given, whatever it writes.
- * Source: bulkhead/event.h; docs/architecture.md, "Events". */
+ * Source: bulkhead/event.h; docs/architecture.md, "Decisions that hold everywhere". */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -42,6 +42,7 @@ struct bh_executor_options {
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
 	struct bh_retry retry;
+	enum bh_poison poison;
 	/* Called for each event, from bh_executor_submit (QUEUED) and bh_executor_step
 	 * (the rest); it may submit and cancel, not step or free. NULL: nobody listens. */
 	void (*on_event)(const struct bh_event *event, void *userdata);

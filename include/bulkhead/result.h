@@ -77,6 +77,10 @@ struct bh_task_result {
 	struct bh_span value;   /* one MessagePack value: the result, or the error map */
 	bool is_error;
 	bool is_unknown; /* the batch has no such task */
+	/* The handler died over this task, and poison handling went on without it: the
+	 * kind of the death. The error map is the library's then, with the kind as its
+	 * type. BH_KIND_NONE for what the handler wrote itself. */
+	enum bh_kind death;
 };
 
 /* Where there is a cgroup, times and the peak are those of all processes of the
@@ -112,6 +116,7 @@ struct bh_output {
 /* What came of one attempt of several. */
 struct bh_attempt_note {
 	enum bh_kind kind;    /* BH_KIND_NONE: it succeeded */
+	size_t n_tasks;       /* that it was given */
 	uint64_t duration_us; /* from lease to release */
 	uint64_t delay_us;    /* waited before it */
 	const char *task_id;  /* that was running when it failed; NULL where unknown */
@@ -132,6 +137,7 @@ struct bh_result {
 	size_t n_missing_task_ids;
 	const char **missing_ids; /* required entries that the store lacks */
 	size_t n_missing_ids;
+	size_t n_tasks; /* of the batch */
 	uint64_t duplicate_results;
 	uint64_t trailing_bytes; /* after a final record */
 	uint64_t entry_count;    /* unique entries required, found or not */
@@ -148,7 +154,9 @@ struct bh_result {
 	char missing_layers[BH_LAYERS_TEXT_SIZE]; /* of isolation; "" where none is missing */
 	struct bh_output out;
 	struct bh_output err;
-	void *memory; /* private */
+	void *memory; /* private, as what follows */
+	void **more_memory;
+	size_t n_more_memory;
 };
 
 BH_PUBLIC void bh_result_free(struct bh_result *result);

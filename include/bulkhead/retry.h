@@ -30,4 +30,15 @@ struct bh_retry {
 #define BH_RETRY_DEFAULT \
 	((struct bh_retry){ .backoff_us = 100 * 1000, .backoff_max_us = 10 * 1000 * 1000 })
 
+/* What becomes of a batch whose handler died (a signal, a timeout, a limit, a
+ * violation) once its retries are used up. Tasks that have a record are not run
+ * again, and the results of all rounds are put together. The task that is found to
+ * blame gets the death as its error; the batch succeeds where nothing else fails.
+ * Source: docs/semantics.md, "Poison". */
+enum bh_poison {
+	BH_POISON_OFF,    /* nothing more: the batch has failed */
+	BH_POISON_SKIP,   /* goes on without the task that was running, where the handler told */
+	BH_POISON_BISECT, /* the same, and finds it by halving where the handler did not */
+};
+
 #endif
