@@ -19,6 +19,8 @@ int bh_poison_plan_init(struct bh_poison_plan *plan, size_t n_tasks)
 	if (!plan->tasks)
 		return -ENOMEM;
 	plan->n = n_tasks;
+	plan->last = BH_NO_TASK;
+	plan->leaves_records = false;
 	for (size_t i = 0; i < n_tasks; i++)
 		plan->tasks[i] = RESTING | IN_ROUND;
 	return 0;
@@ -69,8 +71,8 @@ static void change_all(struct bh_poison_plan *plan, enum standing from, enum sta
 			set_standing(plan, i, to);
 }
 
-/* The only suspect there is, who is then settled; else BH_NO_TASK. */
-static size_t blame_only_suspect(struct bh_poison_plan *plan)
+/* The only suspect that there is; else BH_NO_TASK. */
+static size_t only_suspect(const struct bh_poison_plan *plan)
 {
 	size_t found = BH_NO_TASK;
 
@@ -81,9 +83,24 @@ static size_t blame_only_suspect(struct bh_poison_plan *plan)
 			return BH_NO_TASK;
 		found = i;
 	}
-	if (found != BH_NO_TASK)
-		bh_poison_settle(plan, found);
 	return found;
+}
+
+/* Blames the only suspect, or where that is not certain lets it prove itself in the
+ * next round, as the last of all. */
+static size_t judge_only_suspect(struct bh_poison_plan *plan, bool is_certain)
+{
+	size_t found = only_suspect(plan);
+
+	if (found == BH_NO_TASK)
+		return BH_NO_TASK;
+	if (is_certain) {
+		bh_poison_settle(plan, found);
+		return found;
+	}
+	set_standing(plan, found, RESTING);
+	plan->last = found;
+	return BH_NO_TASK;
 }
 
 /* What had its turn and left no record will leave none. The suspects that are
@@ -93,21 +110,44 @@ size_t bh_poison_passed(struct bh_poison_plan *plan)
 	for (size_t i = 0; i < plan->n; i++)
 		if (is_in_round(plan, i))
 			bh_poison_settle(plan, i);
-	return blame_only_suspect(plan);
+	plan->last = BH_NO_TASK;
+	return judge_only_suspect(plan, !plan->leaves_records);
+}
+
+static bool may_be_blamed(const struct bh_poison_plan *plan, size_t task)
+{
+	return task != BH_NO_TASK && is_in_round(plan, task) && standing_of(plan, task) != SETTLED;
+}
+
+static bool left_records(const struct bh_poison_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (is_in_round(plan, i) && standing_of(plan, i) == SETTLED)
+			return true;
+	return false;
+}
+
+static void suspect_round(struct bh_poison_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (is_in_round(plan, i) && standing_of(plan, i) == RESTING)
+			set_standing(plan, i, SUSPECTED);
 }
 
 size_t bh_poison_died(struct bh_poison_plan *plan, size_t running)
 {
+	size_t last = BH_TAKE(plan->last, BH_NO_TASK);
+	size_t known = may_be_blamed(plan, running) ? running : last;
+	bool has_records = left_records(plan);
+
 	change_all(plan, SUSPECTED, RESTING);
-	if (running != BH_NO_TASK && is_in_round(plan, running) &&
-	    standing_of(plan, running) != SETTLED) {
-		bh_poison_settle(plan, running);
-		return running;
+	plan->leaves_records |= has_records;
+	if (may_be_blamed(plan, known)) {
+		bh_poison_settle(plan, known);
+		return known;
 	}
-	for (size_t i = 0; i < plan->n; i++)
-		if (is_in_round(plan, i) && standing_of(plan, i) == RESTING)
-			set_standing(plan, i, SUSPECTED);
-	return blame_only_suspect(plan);
+	suspect_round(plan);
+	return judge_only_suspect(plan, !has_records);
 }
 
 static size_t count(const struct bh_poison_plan *plan, enum standing standing)
@@ -129,8 +169,10 @@ size_t bh_poison_next(struct bh_poison_plan *plan, size_t *ret)
 	for (size_t i = 0; i < plan->n; i++) {
 		bool in_round = standing_of(plan, i) == wanted && n < most;
 		plan->tasks[i] = (uint8_t)((plan->tasks[i] & STANDING) | (in_round ? IN_ROUND : 0));
-		if (in_round)
+		if (in_round && i != plan->last)
 			ret[n++] = i;
 	}
+	if (plan->last != BH_NO_TASK && is_in_round(plan, plan->last))
+		ret[n++] = plan->last;
 	return n;
 }

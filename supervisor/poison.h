@@ -9,9 +9,12 @@
  * had its turn in a round that went well), suspected (the handler died over these,
  * and one of them did it) or resting. A death whose culprit is known clears the
  * other suspects. A death without one makes suspects of the tasks of its round; the
- * next rounds run half of the suspects each, until one is left. That one is to blame
- * without being run again alone, so one culprit among n tasks costs at most
- * ⌈log2(n)⌉ rounds to find and one for those that rested meanwhile.
+ * next rounds run half of the suspects each, until one is left. Of a handler that
+ * leaves no records when it dies, that one is to blame without a run of its own.
+ * Else it may have been a task that has its record: the suspect is run as the last
+ * of the tasks that rested, and is to blame if the handler dies there too. So one
+ * culprit among n tasks costs at most ⌈log2(n)⌉ rounds to find and one for those
+ * that rested meanwhile.
  * Source: docs/semantics.md, "Poison". */
 
 #include <stdbool.h>
@@ -24,6 +27,8 @@
 struct bh_poison_plan {
 	uint8_t *tasks; /* owned: what is known of each, and whether it is in this round */
 	size_t n;
+	size_t last;         /* the only suspect, in the next round as the last; or BH_NO_TASK */
+	bool leaves_records; /* the handler died with some tasks of the round recorded */
 };
 #define BH_POISON_PLAN_UNSET ((struct bh_poison_plan){ .n = 0 })
 

@@ -336,6 +336,33 @@ START_TEST(a_handler_that_tells_nothing_is_halved)
 }
 END_TEST
 
+/* It fills the results with records of its own: nobody can be blamed, and the tasks
+ * behind it are innocent. */
+START_TEST(a_death_by_a_task_that_has_its_record_is_blamed_on_no_other)
+{
+	struct run run;
+	struct test_batch batch;
+
+	run_init(&run, "faulty");
+	run.options.poison = BH_POISON_BISECT;
+	run.options.limits.results_bytes = 4096;
+	run_open(&run);
+	batch_init(&batch, "b");
+	batch_add_way(&batch, "0", "flood-results", NULL, 0);
+	for (int i = 1; i <= _i; i++)
+		batch_add_way(&batch, ids[i], "none", NULL, 0);
+	struct bh_result *result = run_batch(&run, &batch);
+	expect_kind(result, _i == 0 ? BH_KIND_OUTPUT_LIMIT : BH_KIND_NONE);
+	for (int i = 0; i <= _i; i++)
+		ck_assert(!find_record(result, ids[i])->is_error);
+	ck_assert_int_eq(result->attempt_log ? result->attempt_log[0].kind : result->outcome.kind,
+	                 BH_KIND_OUTPUT_LIMIT);
+	bh_result_free(result);
+	batch_done(&batch);
+	run_done(&run);
+}
+END_TEST
+
 START_TEST(what_all_rounds_print_is_kept_up_to_one_cap)
 {
 	struct run run;
@@ -446,6 +473,8 @@ int main(void)
 	tcase_add_test(tcase, without_poison_handling_a_death_ends_the_batch);
 	tcase_add_test(tcase, poison_handling_begins_when_the_retries_are_used_up);
 	tcase_add_loop_test(tcase, a_handler_that_tells_nothing_is_halved, 0, 2);
+	tcase_add_loop_test(tcase, a_death_by_a_task_that_has_its_record_is_blamed_on_no_other, 0,
+	                    4);
 	tcase_add_test(tcase, what_all_rounds_print_is_kept_up_to_one_cap);
 	tcase_add_test(tcase, a_batch_can_be_cancelled_between_and_in_its_rounds);
 	tcase_add_test(tcase, a_round_whose_launcher_is_lost_is_tried_again);
