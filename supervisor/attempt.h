@@ -30,6 +30,7 @@
 #include "ipc/wire/region.h"
 #include "supervisor/capture.h"
 #include "supervisor/lease.h"
+#include "supervisor/lease_queue.h"
 #include "supervisor/loop.h"
 #include "supervisor/notice.h"
 #include "supervisor/outcome.h"
@@ -51,6 +52,7 @@ enum bh_attempt_state {
 /* What is the same for all attempts of an executor. */
 struct bh_attempt_rules {
 	struct bh_store *store;
+	struct bh_lease_asker *asker; /* borrowed */
 	struct bh_limits limits;
 	uint64_t max_entries;
 	bool strict_results;
@@ -93,13 +95,15 @@ struct bh_attempt {
 bool bh_attempt_is_live(const struct bh_attempt *attempt);
 
 /* From IDLE, with `loop`, `slot`, `generation`, `number` and `subject` set by the
- * caller, and with `lease` where it holds one already. Checks the
- * bounds, takes the lease and makes regions and pipes: then it is PREPARED. What
- * stops that makes it ENDED, to be finished like any other. -ENOMEM where there
- * isn't even memory for a result: it stays IDLE. */
+ * caller, and with `lease` where it holds one already. Checks the bounds, takes the
+ * lease and makes regions and pipes: then it is PREPARED. What stops that makes it
+ * ENDED, to be finished like any other. Returns 1 where it has to wait for the
+ * lease: `*ret_request` is then the caller's, with `owner` as its userdata, and the
+ * attempt IDLE. -ENOMEM where there isn't even memory for a result: it stays IDLE. */
 BH_MUST_CHECK
 int bh_attempt_begin(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
-                     const struct bh_batch *batch, struct bh_error *err);
+                     const struct bh_batch *batch, void *owner,
+                     struct bh_lease_request **ret_request, struct bh_error *err);
 
 /* From IDLE to ENDED: cancelled before anything was done. -ENOMEM as above. */
 BH_MUST_CHECK

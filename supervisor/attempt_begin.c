@@ -103,13 +103,20 @@ static int make_pipes(struct bh_attempt *attempt, struct bh_error *err)
 	return r;
 }
 
-static int prepare(struct bh_attempt *attempt, struct bh_store *store, struct bh_error *err)
+/* 1 where it has to wait. */
+static int take_lease(struct bh_attempt *attempt, const struct bh_attempt_rules *rules, void *owner,
+                      struct bh_lease_request **ret_request, struct bh_error *err)
 {
-	bool is_held = attempt->lease.store != NULL;
-	int r = is_held ? 0 : bh_lease_take(store, attempt->batch, &attempt->lease, err);
+	if (attempt->lease.store)
+		return 0;
+	return bh_lease_ask(rules->store, attempt->batch, rules->asker, owner, &attempt->lease,
+	                    ret_request, err);
+}
 
-	if (r == 0)
-		r = copy_missing_ids(&attempt->lease, attempt->result, err);
+static int prepare(struct bh_attempt *attempt, struct bh_error *err)
+{
+	int r = copy_missing_ids(&attempt->lease, attempt->result, err);
+
 	if (r == 0)
 		r = make_context(attempt, err);
 	if (r == 0)
@@ -120,26 +127,44 @@ static int prepare(struct bh_attempt *attempt, struct bh_store *store, struct bh
 	return r;
 }
 
-int bh_attempt_begin(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
-                     const struct bh_batch *batch, struct bh_error *err)
+/* What stops it is in the evidence. 1 where it has to wait for its lease. */
+static int try_begin(struct bh_attempt *attempt, const struct bh_attempt_rules *rules, void *owner,
+                     struct bh_lease_request **ret_request)
 {
 	struct bh_evidence *evidence = &attempt->evidence;
 
-	int r = begin_empty(attempt, rules, batch, err);
-	if (r < 0)
-		return r;
-	r = bh_batch_count_entries(batch, &evidence->entry_count);
+	int r = bh_batch_count_entries(attempt->batch, &evidence->entry_count);
 	if (r < 0) {
 		(void)bh_fail(&evidence->error, -r, "count the entries of the batch");
 		evidence->not_started = BH_NOT_STARTED_INTERNAL;
-	} else if (evidence->entry_count > rules->max_entries) {
-		evidence->not_started = BH_NOT_STARTED_BOUNDS;
-	} else {
-		attempt->result->attempts = 1;
-		if (prepare(attempt, rules->store, &evidence->error) < 0)
-			evidence->not_started = BH_NOT_STARTED_INTERNAL;
+		return 0;
 	}
-	if (evidence->not_started != BH_NOT_STARTED_NO) {
+	if (evidence->entry_count > rules->max_entries) {
+		evidence->not_started = BH_NOT_STARTED_BOUNDS;
+		return 0;
+	}
+	r = take_lease(attempt, rules, owner, ret_request, &evidence->error);
+	if (r == 1)
+		return 1;
+	attempt->result->attempts = 1;
+	if (r < 0 || prepare(attempt, &evidence->error) < 0)
+		evidence->not_started = BH_NOT_STARTED_INTERNAL;
+	return 0;
+}
+
+int bh_attempt_begin(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
+                     const struct bh_batch *batch, void *owner,
+                     struct bh_lease_request **ret_request, struct bh_error *err)
+{
+	int r = begin_empty(attempt, rules, batch, err);
+
+	if (r < 0)
+		return r;
+	if (try_begin(attempt, rules, owner, ret_request) == 1) {
+		bh_attempt_done(attempt);
+		return 1;
+	}
+	if (attempt->evidence.not_started != BH_NOT_STARTED_NO) {
 		bh_attempt_move_to(attempt, BH_ATTEMPT_ENDED);
 		return 0;
 	}

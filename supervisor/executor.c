@@ -18,7 +18,7 @@ int bh_executor_fd(const struct bh_executor *executor)
 
 size_t bh_executor_waiting(const struct bh_executor *executor)
 {
-	return executor->queue.n + executor->backoff.n + executor->ended.n;
+	return executor->queue.n + executor->n_leasing + executor->backoff.n + executor->ended.n;
 }
 
 size_t bh_executor_pending(const struct bh_executor *executor)
@@ -137,12 +137,14 @@ struct bh_result *bh_executor_next_result(struct bh_executor *executor, void **r
 
 /* ---- stopping ---- */
 
-static void cancel_waiting(struct bh_executor *executor, struct bh_job *job)
+static void stop_leasing(struct bh_executor *executor, struct bh_job *job)
 {
-	if (job->state == BH_JOB_BACKOFF)
-		bh_backoff_remove(&executor->backoff, job);
-	else
-		bh_job_list_remove(&executor->queue, job);
+	bh_lease_request_withdraw(job->request);
+	executor->n_leasing--;
+}
+
+static void end(struct bh_executor *executor, struct bh_job *job)
+{
 	job->state = BH_JOB_ENDED;
 	bh_job_list_append(&executor->ended, job);
 }
@@ -166,8 +168,16 @@ static int cancel(struct bh_executor *executor, struct bh_job *job)
 	job->cancelled = true;
 	switch (job->state) {
 	case BH_JOB_QUEUED:
+		bh_job_list_remove(&executor->queue, job);
+		end(executor, job);
+		break;
+	case BH_JOB_LEASING:
+		stop_leasing(executor, job);
+		end(executor, job);
+		break;
 	case BH_JOB_BACKOFF:
-		cancel_waiting(executor, job);
+		bh_backoff_remove(&executor->backoff, job);
+		end(executor, job);
 		break;
 	case BH_JOB_RUNNING:
 		cancel_running(executor, job);
@@ -183,6 +193,8 @@ void bh_executor_cancel_all(struct bh_executor *executor)
 {
 	while (executor->queue.first)
 		(void)cancel(executor, executor->queue.first);
+	for (struct bh_lease_request *request; (request = bh_lease_asker_first(&executor->asker));)
+		(void)cancel(executor, bh_lease_request_userdata(request));
 	while (executor->backoff.n > 0)
 		(void)cancel(executor, bh_backoff_first(&executor->backoff));
 	for (size_t i = 0; i < executor->n_slots; i++)

@@ -57,6 +57,8 @@ struct bh_executor {
 	size_t n_running; /* slots that are taken */
 	struct bh_job_table jobs;
 	struct bh_job_list queue;
+	struct bh_lease_asker asker; /* whose requests are those of the jobs that wait */
+	size_t n_leasing;
 	struct bh_backoff backoff;
 	struct bh_retry retry;
 	enum bh_poison poison;

@@ -131,7 +131,9 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 	struct bh_executor *made = calloc(1, sizeof(*made));
 	if (!made)
 		return bh_fail(err, ENOMEM, "make an executor");
+	made->asker.loop = &made->loop;
 	made->rules = (struct bh_attempt_rules){ .store = store,
+		                                 .asker = &made->asker,
 		                                 .limits = options->limits,
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
@@ -170,6 +172,17 @@ static void forget_backoff(struct bh_executor *executor)
 	}
 }
 
+static void forget_leasing(struct bh_executor *executor)
+{
+	for (struct bh_lease_request *request;
+	     (request = bh_lease_asker_first(&executor->asker));) {
+		struct bh_job *job = bh_lease_request_userdata(request);
+		bh_lease_request_withdraw(request);
+		bh_executor_forget(executor, job);
+	}
+	executor->n_leasing = 0;
+}
+
 static void forget_slot(struct bh_executor *executor, struct bh_slot *slot)
 {
 	bh_attempt_done(&slot->attempt);
@@ -184,6 +197,7 @@ void bh_executor_abandon(struct bh_executor *executor)
 		forget_slot(executor, &executor->slots[i]);
 	executor->n_running = 0;
 	forget_backoff(executor);
+	forget_leasing(executor);
 	forget_all(executor, &executor->queue);
 	forget_all(executor, &executor->ended);
 	forget_all(executor, &executor->done);

@@ -61,41 +61,88 @@ static void take_slot(struct bh_executor *executor, struct bh_slot *slot, struct
 	slot->attempt.number = 1;
 	if (job->course) {
 		slot->attempt.number += bh_course_attempts(job->course);
-		slot->attempt.lease = bh_course_go_on(job->course);
+		if (!slot->attempt.lease.store)
+			slot->attempt.lease = bh_course_go_on(job->course);
 	}
 	slot->attempt.subject = bh_executor_subject(executor, job, slot->attempt.number);
 }
 
-/* Back to where it was: not even its result could be made. */
-static void leave_slot(struct bh_executor *executor, struct bh_slot *slot)
+static struct bh_job *leave_slot(struct bh_executor *executor, struct bh_slot *slot)
 {
-	struct bh_job *job = BH_TAKE(slot->job, NULL);
-
 	executor->n_running--;
-	if (job->course)
-		job->course->lease = BH_TAKE(slot->attempt.lease, BH_LEASE_UNSET);
+	return BH_TAKE(slot->job, NULL);
+}
+
+/* Back to the queue: not even a result could be made. A lease that it was granted
+ * is asked for again. */
+static void put_back(struct bh_executor *executor, struct bh_slot *slot)
+{
+	struct bh_job *job = leave_slot(executor, slot);
+
+	bh_lease_release(&slot->attempt.lease);
 	job->state = BH_JOB_QUEUED;
 	bh_job_list_prepend(&executor->queue, job);
 }
 
-/* The first of the queue. It is in its slot before a listener hears of it. */
-static int start_first(struct bh_executor *executor, struct bh_slot *slot, struct bh_error *err)
+/* Others hold what it needs: it waits for that without a slot. */
+static void wait_for_lease(struct bh_executor *executor, struct bh_slot *slot,
+                           struct bh_lease_request *request)
 {
-	struct bh_job *job = bh_job_list_pop(&executor->queue);
+	struct bh_job *job = leave_slot(executor, slot);
 
-	take_slot(executor, slot, job);
+	job->state = BH_JOB_LEASING;
+	job->request = request;
+	executor->n_leasing++;
+}
+
+/* The job is in its slot before a listener hears of it. */
+static int start(struct bh_executor *executor, struct bh_slot *slot, struct bh_job *job,
+                 struct bh_error *err)
+{
 	const struct bh_batch *batch = job->course ? bh_course_batch(job->course, job->batch)
 	                                           : job->batch;
-	int r = bh_attempt_begin(&slot->attempt, &executor->rules, batch, err);
+	struct bh_lease_request *request;
+
+	take_slot(executor, slot, job);
+	int r = bh_attempt_begin(&slot->attempt, &executor->rules, batch, job, &request, err);
 	if (r < 0) {
-		leave_slot(executor, slot);
+		put_back(executor, slot);
 		return r;
+	}
+	if (r == 1) {
+		wait_for_lease(executor, slot, request);
+		return 0;
 	}
 	if (slot->attempt.state == BH_ATTEMPT_PREPARED)
 		spawn(executor, slot);
 	if (slot->attempt.state == BH_ATTEMPT_ENDED)
 		bh_executor_settle(executor, slot);
 	return 0;
+}
+
+/* Those that waited for their lease and have it go before those in the queue. */
+static int start_granted(struct bh_executor *executor, struct bh_slot *slot,
+                         struct bh_lease_request *request, struct bh_error *err)
+{
+	struct bh_job *job = bh_lease_request_userdata(request);
+
+	bh_lease_request_claim(request, &slot->attempt.lease);
+	executor->n_leasing--;
+	return start(executor, slot, job, err);
+}
+
+static int start_next(struct bh_executor *executor, struct bh_slot *slot, struct bh_error *err)
+{
+	struct bh_lease_request *request = bh_lease_asker_granted(&executor->asker);
+
+	if (request)
+		return start_granted(executor, slot, request, err);
+	return start(executor, slot, bh_job_list_pop(&executor->queue), err);
+}
+
+static bool can_start(const struct bh_executor *executor)
+{
+	return executor->queue.first || bh_lease_asker_granted(&executor->asker);
 }
 
 static int end_first(struct bh_executor *executor, struct bh_error *err)
@@ -125,11 +172,11 @@ int bh_executor_start_queued(struct bh_executor *executor, struct bh_error *err)
 	queue_due(executor);
 	for (size_t i = left; r == 0 && executor->ended.first && i > 0; i--)
 		r = end_first(executor, err);
-	while (r == 0 && executor->queue.first && left-- > 0) {
+	while (r == 0 && can_start(executor) && left-- > 0) {
 		struct bh_slot *slot = find_free_slot(executor);
 		if (!slot)
 			return 0;
-		r = start_first(executor, slot, err);
+		r = start_next(executor, slot, err);
 	}
 	return r;
 }

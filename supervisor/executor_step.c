@@ -181,8 +181,10 @@ static void let_launcher_go(struct bh_executor *executor)
 
 static bool has_work(const struct bh_executor *executor)
 {
-	return (executor->queue.first && executor->n_running < executor->n_slots) ||
-	       executor->ended.first || executor->sandbox_error.code != 0 || executor->sent;
+	bool can_start = executor->queue.first || bh_lease_asker_granted(&executor->asker);
+
+	return (can_start && executor->n_running < executor->n_slots) || executor->ended.first ||
+	       executor->sandbox_error.code != 0 || executor->sent;
 }
 
 static int arm(struct bh_executor *executor, struct bh_error *err)

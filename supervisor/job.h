@@ -6,11 +6,12 @@
  * over as many attempts as it takes.
  *
  *   submit ──▶ QUEUED ──slot──▶ RUNNING ──▶ (delivered), or DONE until it is taken
- *               │  ▲               │
- *               │  └─due─ BACKOFF ◀┘ tried again
- *            cancel         │
- *               ▼         cancel
- *             ENDED ◀───────┘      its result is made, without a slot
+ *               │  ▲ │           │   ▲
+ *               │  │ └▶ LEASING ─┼───┘ granted
+ *               │  └─due─ BACKOFF◀┘ tried again
+ *            cancel    │  │
+ *               ▼      ▼  ▼ cancel
+ *             ENDED ◀───────           its result is made, without a slot
  *
  * A job is small, for a million may wait; what only some of them need hangs on
  * `course`. Jobs are found by their index; each is in one list
@@ -25,10 +26,12 @@
 #include "bulkhead/result.h"
 
 struct bh_course;
+struct bh_lease_request;
 
 enum bh_job_state {
 	BH_JOB_QUEUED,  /* waits for a slot */
 	BH_JOB_RUNNING, /* is in a slot */
+	BH_JOB_LEASING, /* waits for others to release its entries */
 	BH_JOB_BACKOFF, /* waits for the time of its next attempt */
 	BH_JOB_ENDED,   /* cancelled while it waited; its result is still to be made */
 	BH_JOB_DONE,    /* its result waits to be taken */
@@ -43,9 +46,10 @@ struct bh_job {
 	struct bh_course *course; /* owned; NULL before the second attempt is due */
 	size_t index;
 	union {
-		size_t slot;              /* RUNNING */
-		size_t place;             /* BACKOFF: in the heap */
-		struct bh_result *result; /* DONE: owned */
+		size_t slot;                      /* RUNNING */
+		struct bh_lease_request *request; /* LEASING: owned */
+		size_t place;                     /* BACKOFF: in the heap */
+		struct bh_result *result;         /* DONE: owned */
 	};
 	enum bh_job_state state;
 	bool cancelled;     /* it gets no other attempt */

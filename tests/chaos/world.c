@@ -106,6 +106,7 @@ static void make_task(struct world *world, struct subject *subject, size_t i, en
 		.id = subject->task_ids[i],
 		.required_entry_ids = &lent[entry],
 		.n_required_entry_ids = 1,
+		.exclusive = draw(world, 6) == 0,
 		.params = encode_params(subject->params[i], fate_way(fate),
 		                        fate == FATE_LOUD ? "bytes" : "passes_at",
 		                        fate == FATE_LOUD ? 8192 : subject->passes_at),
@@ -420,7 +421,8 @@ static void check_leases(struct world *world)
 	struct bh_lease_stats stats = bh_store_lease_stats(world->store);
 
 	if (stats.leases_taken != stats.leases_released ||
-	    stats.entries_taken != stats.entries_released || stats.entries_in_use != 0)
+	    stats.entries_taken != stats.entries_released || stats.entries_in_use != 0 ||
+	    stats.leases_waiting != 0)
 		complain(world, "leases", "not all were released");
 }
 

@@ -318,6 +318,166 @@ START_TEST(cancelling_a_batch_whose_result_waits_is_too_late)
 }
 END_TEST
 
+/* ---- waiting for a lease ---- */
+
+static const char *const entry = "e";
+
+/* A batch of one task that wants the entry, for itself alone or not. */
+static void want_entry(struct test_batch *batch, const char *id, const char *way, bool exclusive)
+{
+	batch_init(batch, id);
+	struct bh_task *task = batch_add_way(batch, "t", way, NULL, 0);
+	task->required_entry_ids = &entry;
+	task->n_required_entry_ids = 1;
+	task->exclusive = exclusive;
+}
+
+static uint64_t waiting(const struct run *run)
+{
+	return bh_store_lease_stats(run->store).leases_waiting;
+}
+
+struct leasing {
+	struct run run;
+	struct test_batch holder, waiter, other;
+	size_t held, waits;
+};
+
+/* One batch runs and holds the entry for itself, one waits for it. */
+static void open_leasing(struct leasing *leasing)
+{
+	run_init(&leasing->run, "faulty");
+	run_add_entry(&leasing->run, "e", "content");
+	run_open(&leasing->run);
+	want_entry(&leasing->holder, "holder", "hang", true);
+	want_entry(&leasing->waiter, "waiter", "none", false);
+	batch_init(&leasing->other, "other");
+	batch_add_way(&leasing->other, "t", "none", NULL, 0);
+	leasing->held = submit(&leasing->run, &leasing->holder);
+	leasing->waits = submit(&leasing->run, &leasing->waiter);
+	step(&leasing->run);
+	ck_assert_uint_eq(waiting(&leasing->run), 1);
+	ck_assert_uint_eq(leasing->run.executor->n_running, 1);
+	ck_assert_uint_eq(bh_executor_pending(leasing->run.executor), 2);
+}
+
+static void close_leasing(struct leasing *leasing)
+{
+	batch_done(&leasing->holder);
+	batch_done(&leasing->waiter);
+	batch_done(&leasing->other);
+	run_done(&leasing->run);
+}
+
+START_TEST(a_batch_that_waits_for_its_lease_takes_no_slot_and_goes_on_when_it_is_free)
+{
+	struct leasing leasing;
+
+	open_leasing(&leasing);
+	/* behind it in the queue, and past it */
+	submit(&leasing.run, &leasing.other);
+	while (leasing.run.executor->done.n == 0)
+		wait_and_step(&leasing.run);
+	struct bh_result *result = take(&leasing.run);
+	ck_assert_str_eq(result->batch_id, "other");
+	bh_result_free(result);
+	ck_assert_uint_eq(waiting(&leasing.run), 1);
+
+	ck_assert_int_eq(bh_executor_cancel_batch(leasing.run.executor, leasing.held), 0);
+	drain(&leasing.run);
+	take_kind(&leasing.run, BH_KIND_CANCELLED);
+	result = take(&leasing.run);
+	expect_kind(result, BH_KIND_NONE);
+	ck_assert_str_eq(result->batch_id, "waiter");
+	ck_assert_uint_eq(result->attempts, 1);
+	bh_result_free(result);
+	close_leasing(&leasing);
+}
+END_TEST
+
+START_TEST(a_batch_can_be_cancelled_while_it_waits_for_its_lease)
+{
+	struct leasing leasing;
+
+	open_leasing(&leasing);
+	if (_i == 0)
+		ck_assert_int_eq(bh_executor_cancel_batch(leasing.run.executor, leasing.waits), 0);
+	else
+		bh_executor_cancel(leasing.run.executor);
+	ck_assert_uint_eq(waiting(&leasing.run), 0);
+	step(&leasing.run);
+	struct bh_result *result = take(&leasing.run);
+	expect_kind(result, BH_KIND_CANCELLED);
+	ck_assert_str_eq(result->batch_id, "waiter");
+	ck_assert_uint_eq(result->attempts, 0);
+	bh_result_free(result);
+	bh_executor_cancel(leasing.run.executor);
+	drain(&leasing.run);
+	close_leasing(&leasing);
+}
+END_TEST
+
+START_TEST(an_executor_can_be_freed_while_a_batch_waits_for_its_lease)
+{
+	struct leasing leasing;
+
+	open_leasing(&leasing);
+	close_leasing(&leasing); /* checks the leases */
+}
+END_TEST
+
+START_TEST(a_release_on_one_executor_wakes_another_on_the_same_store)
+{
+	struct leasing leasing;
+	struct run second;
+	struct pollfd fd;
+
+	open_leasing(&leasing);
+	ck_assert_int_eq(bh_executor_cancel_batch(leasing.run.executor, leasing.waits), 0);
+	second = leasing.run;
+	run_open(&second);
+	submit(&second, &leasing.waiter);
+	step(&second);
+	ck_assert_uint_eq(waiting(&second), 1);
+	fd = (struct pollfd){ .fd = bh_executor_fd(second.executor), .events = POLLIN };
+	ck_assert_int_eq(poll(&fd, 1, 20), 0);
+	bh_executor_cancel(leasing.run.executor);
+	drain(&leasing.run);
+	ck_assert_int_eq(poll(&fd, 1, 0), 1);
+	drain(&second);
+	take_kind(&second, BH_KIND_NONE);
+	bh_executor_free(second.executor);
+	close_leasing(&leasing);
+}
+END_TEST
+
+START_TEST(batches_that_want_one_entry_for_themselves_run_one_at_a_time)
+{
+	struct run run;
+	struct test_batch batch;
+
+	run_init(&run, "faulty");
+	run.options.jobs = 4;
+	run_add_entry(&run, "e", "content");
+	run_open(&run);
+	want_entry(&batch, "b", "none", true);
+	for (int i = 0; i < 12; i++)
+		submit(&run, &batch);
+	while (bh_executor_pending(run.executor) > 0) {
+		wait_and_step(&run);
+		ck_assert_uint_le(run.executor->n_running, 1);
+	}
+	for (size_t i = 0; i < 12; i++) {
+		struct bh_result *result = take(&run);
+		expect_kind(result, BH_KIND_NONE);
+		ck_assert_uint_eq(result->index, i); /* in order of arrival */
+		bh_result_free(result);
+	}
+	batch_done(&batch);
+	run_done(&run);
+}
+END_TEST
+
 /* ---- the deadline of a run ---- */
 
 START_TEST(a_deadline_cancels_what_runs_and_what_waits_and_what_comes)
@@ -425,6 +585,12 @@ int main(void)
 	                    (int)(sizeof(moments) / sizeof(moments[0])));
 	tcase_add_test(tcase, a_batch_that_is_cancelled_leaves_the_others_alone);
 	tcase_add_test(tcase, cancelling_a_batch_whose_result_waits_is_too_late);
+	tcase_add_test(tcase,
+	               a_batch_that_waits_for_its_lease_takes_no_slot_and_goes_on_when_it_is_free);
+	tcase_add_loop_test(tcase, a_batch_can_be_cancelled_while_it_waits_for_its_lease, 0, 2);
+	tcase_add_test(tcase, an_executor_can_be_freed_while_a_batch_waits_for_its_lease);
+	tcase_add_test(tcase, a_release_on_one_executor_wakes_another_on_the_same_store);
+	tcase_add_test(tcase, batches_that_want_one_entry_for_themselves_run_one_at_a_time);
 	tcase_add_test(tcase, a_deadline_cancels_what_runs_and_what_waits_and_what_comes);
 	tcase_add_test(tcase, a_deadline_that_is_far_away_changes_nothing);
 	tcase_add_test(tcase, a_closed_executor_ends_what_it_has_and_lets_its_launcher_go);
