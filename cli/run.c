@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bulkhead/executor.h"
+#include "cli/binds.h"
 #include "cli/command.h"
 #include "cli/complaint.h"
 #include "cli/events.h"
@@ -222,7 +223,8 @@ static void execute(struct run *run)
 
 /* Preparation. */
 
-static bool is_handler_fault(int code)
+/* The handler, what is bound for it, or what goes with them is not as it has to be. */
+static bool is_input_fault(int code)
 {
 	switch (code) {
 	case ENOENT:
@@ -233,6 +235,7 @@ static bool is_handler_fault(int code)
 	case ENOTDIR:
 	case ELOOP:
 	case E2BIG:
+	case ENAMETOOLONG:
 		return true;
 	default:
 		return false;
@@ -248,6 +251,10 @@ static int make_executor(struct run *run)
 
 	if (bh_launcher_find(launcher, sizeof(launcher), &err) < 0)
 		return complain_error(run, &err);
+	int status = bh_binds_split(&settings->binds, &run->inputs.arena, &options.binds,
+	                            run->complaint);
+	if (status != BH_STATUS_OK)
+		return status;
 	options.handler = settings->operands[0];
 	options.handler_args = (const char *const *)(settings->operands + 1);
 	options.env = settings->env.items;
@@ -255,6 +262,8 @@ static int make_executor(struct run *run)
 	options.limits = settings->limits;
 	options.isolation = (enum bh_isolation)settings->isolation;
 	options.profile = settings->profile;
+	options.scratch_bytes = settings->scratch_bytes;
+	options.n_binds = settings->binds.n;
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
@@ -273,8 +282,7 @@ static int make_executor(struct run *run)
 		                   err.text);
 	if (r < 0)
 		return bh_complain(run->complaint,
-		                   is_handler_fault(-r) ? BH_STATUS_INPUT
-		                                        : BH_STATUS_INFRASTRUCTURE,
+		                   is_input_fault(-r) ? BH_STATUS_INPUT : BH_STATUS_INFRASTRUCTURE,
 		                   "%s", err.text);
 	return BH_STATUS_OK;
 }

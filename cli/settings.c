@@ -109,6 +109,14 @@ static const struct bh_option options[] = {
 	  .accepts = is_not_empty, .expected = "a name or a path",
 	  .help = "system calls that a handler may make: a profile's name\n"
 	          "(bulkhead profiles lists them) or an OCI seccomp file (compute)" },
+	{ "scratch", 0, BH_OPTION_SIZE, BH_GROUP_ISOLATION, AT(scratch_bytes), .refuses_zero = true,
+	  .most = BH_SCRATCH_MOST, .argument = "SIZE",
+	  .help = "a private folder at /tmp for each batch, in memory, that\n"
+	          "the handler may write to; gone with the batch (none)" },
+	{ "bind", 0, BH_OPTION_LIST, BH_GROUP_ISOLATION, AT(binds), .argument = "PATH[:DEST]",
+	  .accepts = is_not_empty, .expected = "PATH or PATH:DEST",
+	  .help = "a file or folder of the host that handlers see at DEST\n"
+	          "(the same PATH), read-only. Repeatable" },
 	{ "env", 0, BH_OPTION_LIST, BH_GROUP_ISOLATION, AT(env), .argument = "KEY=VALUE",
 	  .accepts = is_variable, .expected = "KEY=VALUE",
 	  .help = "one more variable for the handler. Repeatable" },
@@ -197,6 +205,7 @@ void bh_settings_init(struct bh_settings *settings)
 void bh_settings_done(struct bh_settings *settings)
 {
 	bh_words_done(&settings->entries);
+	bh_words_done(&settings->binds);
 	bh_words_done(&settings->env);
 }
 

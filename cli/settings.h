@@ -28,6 +28,8 @@ struct bh_settings {
 	struct bh_limits limits;
 	unsigned int isolation; /* enum bh_isolation */
 	const char *profile;
+	struct bh_words binds;
+	uint64_t scratch_bytes; /* 0: none */
 	struct bh_words env;
 	uint64_t jobs; /* 0: the online CPUs */
 	uint64_t retries;

@@ -18,7 +18,6 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/message.h"
 #include "sandbox/capabilities.h"
-#include "sandbox/landlock.h"
 #include "sandbox/rawcall.h"
 #include "sandbox/slot.h"
 
@@ -122,7 +121,9 @@ static void enter_namespaces(struct bh_slot *slot)
 	check(slot, BH_STEP_CGROUP_NAMESPACE, call1(slot, SYS_unshare, CLONE_NEWCGROUP));
 	if (slot->plan->own_id)
 		check(slot, BH_STEP_IDS, take_id(slot));
-	else
+	/* with the handler's id, and as long as mounts can be made */
+	check(slot, BH_STEP_SCRATCH, bh_scratch_mount(&slot->plan->scratch, slot->plan->key));
+	if (!slot->plan->own_id)
 		check(slot, BH_STEP_USER_NAMESPACE, become_nobody(slot));
 }
 
@@ -141,7 +142,7 @@ static void confine(struct bh_slot *slot)
 	const struct bh_child_plan *plan = slot->plan;
 
 	check(slot, BH_STEP_CAPABILITIES, bh_capabilities_drop(plan->key));
-	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(plan->landlock, plan->key));
+	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(&plan->landlock, plan->key));
 }
 
 /* Leaves exactly descriptors 0 to 4, and the executable at 5 until the exec. The

@@ -12,6 +12,7 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/channel.h"
 #include "sandbox/arguments.h"
+#include "sandbox/bound.h"
 #include "sandbox/cgroup_dir.h"
 #include "sandbox/launch.h"
 #include "sandbox/profile_catalog.h"
@@ -50,6 +51,7 @@ static int make_configure(const struct bh_sandbox_options *options, enum bh_isol
 	configure->isolation = isolation;
 	configure->limits = options->limits;
 	configure->max_running = options->max_running;
+	configure->scratch_bytes = options->scratch_bytes;
 	configure->supervisor = (uint32_t)getpid();
 	configure->in_user_namespace = launcher->in_user_namespace;
 	return 0;
@@ -68,12 +70,17 @@ static int send_configure(const struct bh_sandbox_options *options, enum bh_isol
 {
 	BH_CLEANUP(bh_region_done) struct bh_region arguments = BH_REGION_UNSET;
 	BH_CLEANUP(bh_region_done) struct bh_region profile = BH_REGION_UNSET;
+	const struct bh_arguments_given given = { .path = options->handler_path,
+		                                  .argv0 = options->handler_name,
+		                                  .args = options->args,
+		                                  .env = options->env,
+		                                  .bounds = options->bounds,
+		                                  .n_bounds = options->n_bounds };
 	struct bh_message message;
 
 	int r = make_configure(options, isolation, launcher, &message, err);
 	if (r == 0)
-		r = bh_arguments_pack(options->handler_path, options->handler_name, options->args,
-		                      options->env, &arguments, err);
+		r = bh_arguments_pack(&given, &arguments, err);
 	if (r == 0)
 		r = pack_profile(options->profile, &profile, err);
 	if (r < 0)
@@ -233,20 +240,37 @@ static int start_as(const struct bh_sandbox_options *options, enum bh_isolation 
 }
 
 /* `stage` and `why` say what namespaces failed for; NULL where they didn't. */
-static void note_missing(struct bh_sandbox *sandbox, const char *stage, const struct bh_error *why)
+static void note_missing(struct bh_sandbox *sandbox, const struct bh_sandbox_options *options,
+                         const char *stage, const struct bh_error *why)
 {
 	const char *before = "";
 	size_t used = 0;
 
 	if (why) {
 		snprintf(sandbox->missing, sizeof(sandbox->missing),
-		         "namespaces, root, proc (%s: %.180s)", stage, why->text);
+		         "namespaces, root, proc%s (%s: %.180s)",
+		         options->scratch_bytes > 0 ? ", scratch" : "", stage, why->text);
 		used = strlen(sandbox->missing);
 		before = "; ";
 	}
 	if (!sandbox->landlocked)
 		snprintf(sandbox->missing + used, sizeof(sandbox->missing) - used,
 		         "%slandlock (not in this kernel)", before);
+}
+
+/* What no mount namespace shows elsewhere can be seen only where it is. */
+static int check_in_place(const struct bh_sandbox_options *options, const char *stage,
+                          const struct bh_error *why, struct bh_error *err)
+{
+	for (size_t i = 0; i < options->n_bounds; i++) {
+		const struct bh_bound *bound = &options->bounds[i];
+		if (!bh_bound_is_in_place(bound))
+			return bh_fail_plain(err, ENOTSUP,
+			                     "bind %s to %s: expected both to be the same, for "
+			                     "there are no namespaces (%s: %.100s)",
+			                     bound->path, bound->dest, stage, why->text);
+	}
+	return 0;
 }
 
 static int start_best_effort(const struct bh_sandbox_options *options, struct bh_sandbox **ret,
@@ -256,7 +280,7 @@ static int start_best_effort(const struct bh_sandbox_options *options, struct bh
 
 	int r = start_as(options, BH_ISOLATION_STRICT, ret, stage, &why);
 	if (r == 0) {
-		note_missing(*ret, NULL, NULL);
+		note_missing(*ret, options, NULL, NULL);
 		return 0;
 	}
 	if (stage[0] == '\0') { /* nothing that a sandbox with less would cure */
@@ -266,9 +290,12 @@ static int start_best_effort(const struct bh_sandbox_options *options, struct bh
 	}
 	char missed[BH_STAGE_TEXT_SIZE];
 	memcpy(missed, stage, sizeof(missed));
+	r = check_in_place(options, missed, &why, err);
+	if (r < 0)
+		return r;
 	r = start_as(options, BH_ISOLATION_BEST_EFFORT, ret, stage, err);
 	if (r == 0)
-		note_missing(*ret, missed, &why);
+		note_missing(*ret, options, missed, &why);
 	return r;
 }
 

@@ -22,6 +22,7 @@
 #include "bulkhead/result.h"
 #include "ipc/wire/message.h"
 
+struct bh_bound;
 struct bh_profile;
 struct bh_sandbox;
 
@@ -36,6 +37,9 @@ struct bh_sandbox_options {
 	const char *const *env;           /* the whole environment; NULL-terminated */
 	const struct bh_profile *profile; /* of system calls; NULL for the default one */
 	size_t max_running;               /* ids are 0 … max_running - 1 */
+	const struct bh_bound *bounds;    /* shown to handlers; outer ones before inner ones */
+	size_t n_bounds;
+	uint64_t scratch_bytes; /* of a folder that each handler may write to; 0: none */
 };
 
 /* Starts a launcher and waits until its sandbox is set up. Everything is copied.

@@ -173,7 +173,8 @@ static const int32_t own_calls[] = {
 	SYS_unshare, SYS_prctl, SYS_exit_group,
 	/* a handler, to its exec */
 	SYS_write, SYS_setsid, SYS_setresgid, SYS_setresuid, SYS_prlimit64, SYS_capset,
-	SYS_landlock_restrict_self, SYS_close_range, SYS_dup3, SYS_rt_sigprocmask, SYS_execveat
+	SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self,
+	SYS_close_range, SYS_dup3, SYS_rt_sigprocmask, SYS_execveat
 };
 
 #define OWN_CALLS    BH_COUNT_OF(own_calls)

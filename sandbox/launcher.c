@@ -28,6 +28,7 @@
 #include "ipc/wire/channel.h"
 #include "ipc/wire/message.h"
 #include "sandbox/arguments.h"
+#include "sandbox/binds.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
@@ -152,12 +153,15 @@ static int plan_filter(struct launcher *l, int profile_fd, bool allow_forks, str
 static int enter_namespaces(struct launcher *l, const char *handler_name, int handler_fd,
                             const char **stage, struct bh_error *err)
 {
+	BH_CLEANUP(bh_bind_trees_done) struct bh_bind_trees binds = BH_BIND_TREES_UNSET;
 	int r = bh_namespaces_enter(stage, err);
 
+	if (r == 0) /* no layer: without namespaces it would fail as well */
+		r = bh_binds_clone(l->arguments.bounds, l->arguments.n_bounds, &binds, err);
 	if (r < 0)
 		return r;
 	*stage = "root";
-	r = bh_root_enter(handler_fd, handler_name, err);
+	r = bh_root_enter(handler_fd, handler_name, &binds, err);
 	if (r < 0)
 		return r;
 	snprintf(l->script, sizeof(l->script), "%s/%s", BH_ROOT_HANDLER_DIR, handler_name);
@@ -180,8 +184,10 @@ static int plan_confinement(struct launcher *l, const int *fds, const char **sta
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return bh_fail(err, errno, "set no_new_privs");
 	*stage = "landlock";
-	int r = l->plan.namespaces ? bh_landlock_plan(&l->plan.landlock, err)
-	                           : bh_landlock_plan_host(fds[0], &l->plan.landlock, err);
+	int r = l->plan.namespaces
+	                ? bh_landlock_plan(l->plan.scratch.wanted, &l->plan.landlock, err)
+	                : bh_landlock_plan_host(fds[0], l->arguments.bounds, l->arguments.n_bounds,
+	                                        &l->plan.landlock, err);
 	if (r < 0)
 		return r;
 	*stage = "seccomp";
@@ -360,6 +366,7 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	l->plan.argv = l->arguments.argv;
 	l->plan.envp = l->arguments.envp;
 	l->limits = configure->limits;
+	bh_scratch_plan(configure->scratch_bytes, &l->plan.scratch);
 
 	r = allocate_slots(l, configure->max_running, err);
 	if (r < 0)
@@ -716,7 +723,7 @@ static int say_ready(const struct launcher *l, struct bh_error *err)
 	const struct bh_cgroup *cgroup = &l->plan.cgroup;
 
 	memcpy(message.ready.cgroup_missing, cgroup->missing, sizeof(cgroup->missing));
-	message.ready.landlocked = l->plan.landlock >= 0;
+	message.ready.landlocked = l->plan.landlock.abi > 0;
 	return send_message(&message, err);
 }
 
@@ -739,7 +746,8 @@ static void probe(void)
 
 int main(void)
 {
-	static struct launcher launcher = { .plan = { .executable = -1, .landlock = -1 } };
+	static struct launcher launcher = { .plan = { .executable = -1,
+		                                      .landlock = BH_LANDLOCK_UNSET } };
 	struct bh_error err = BH_ERROR_UNSET;
 	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];

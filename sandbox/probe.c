@@ -144,15 +144,15 @@ static int try_no_new_privs(void)
 static int try_landlock(void)
 {
 	struct bh_error error = BH_ERROR_UNSET;
-	int ruleset;
+	struct bh_landlock landlock;
 
 	int code = try_no_new_privs();
 	if (code)
 		return code;
 	if (bh_landlock_abi() == 0)
 		return ENOSYS;
-	int r = bh_landlock_plan(&ruleset, &error);
-	return r < 0 ? -r : -bh_landlock_enter(ruleset, 0);
+	int r = bh_landlock_plan(false, &landlock, &error);
+	return r < 0 ? -r : -bh_landlock_enter(&landlock, 0);
 }
 
 static int load_filter(unsigned int flags)

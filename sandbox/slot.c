@@ -28,6 +28,7 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_SESSION] = "session",
 		[BH_STEP_CGROUP_NAMESPACE] = "cgroup-namespace",
 		[BH_STEP_IDS] = "ids",
+		[BH_STEP_SCRATCH] = "scratch",
 		[BH_STEP_USER_NAMESPACE] = "user-namespace",
 		[BH_STEP_RLIMITS] = "rlimits",
 		[BH_STEP_CAPABILITIES] = "capabilities",

@@ -21,7 +21,9 @@
 #include "bulkhead/error.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
+#include "sandbox/landlock.h"
 #include "sandbox/rlimits.h"
+#include "sandbox/scratch.h"
 
 /* Steps of the set-up that can fail. */
 enum bh_child_step {
@@ -33,6 +35,7 @@ enum bh_child_step {
 	BH_STEP_SESSION,
 	BH_STEP_CGROUP_NAMESPACE,
 	BH_STEP_IDS,
+	BH_STEP_SCRATCH,
 	BH_STEP_USER_NAMESPACE,
 	BH_STEP_RLIMITS,
 	BH_STEP_CAPABILITIES,
@@ -55,11 +58,12 @@ struct bh_child_plan {
 	struct bh_cgroup cgroup;
 	struct bh_rlimits rlimits;
 	struct bh_filter filter;
-	uint64_t key;       /* that lets our own calls pass the filter; a secret */
-	int landlock;       /* rule set; -1 where the kernel has none */
-	int socket;         /* to the supervisor */
-	int executable;     /* descriptor of an ELF handler; -1 for a script */
-	const char *script; /* path of a script as its interpreter gets it */
+	uint64_t key; /* that lets our own calls pass the filter; a secret */
+	struct bh_landlock landlock;
+	struct bh_scratch scratch; /* where there are namespaces */
+	int socket;                /* to the supervisor */
+	int executable;            /* descriptor of an ELF handler; -1 for a script */
+	const char *script;        /* path of a script as its interpreter gets it */
 	char *const *argv;
 	char *const *envp;
 };

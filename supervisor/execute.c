@@ -114,7 +114,7 @@ static int submit_some(struct gathering *gathering, const struct bh_batch *batch
 	int r = 0;
 
 	while (r == 0 && !gathering->stopped && *next < n_batches &&
-	       bh_executor_pending(executor) < bh_executor_jobs(executor)) {
+	       bh_executor_busy(executor) < bh_executor_jobs(executor)) {
 		r = bh_executor_submit(executor, &batches[*next], gather, gathering, NULL, err);
 		*next += r == 0;
 	}

@@ -26,6 +26,11 @@ size_t bh_executor_pending(const struct bh_executor *executor)
 	return executor->n_running + bh_executor_waiting(executor);
 }
 
+size_t bh_executor_busy(const struct bh_executor *executor)
+{
+	return executor->n_running + executor->queue.n;
+}
+
 size_t bh_executor_jobs(const struct bh_executor *executor)
 {
 	return executor->n_slots;

@@ -24,6 +24,7 @@
 #include "bulkhead/executor.h"
 #include "supervisor/attempt.h"
 #include "supervisor/backoff.h"
+#include "supervisor/binds.h"
 #include "supervisor/course.h"
 #include "supervisor/executor.h"
 #include "supervisor/job.h"
@@ -44,6 +45,8 @@ struct bh_slot {
 struct bh_executor {
 	struct bh_attempt_rules rules;
 	enum bh_isolation isolation;
+	struct bh_binds binds;
+	uint64_t scratch_bytes;
 	char *launcher;
 	struct bh_profile profile;
 	struct bh_program program;

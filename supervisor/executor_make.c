@@ -36,6 +36,20 @@ static int check_limits(const struct bh_limits *limits, struct bh_error *err)
 	return 0;
 }
 
+static int check_scratch(const struct bh_executor_options *options, struct bh_error *err)
+{
+	uint64_t size = options->scratch_bytes;
+
+	if (size > BH_SCRATCH_MOST)
+		return bh_fail_plain(err, EINVAL, "a scratch of %llu bytes, at most %llu",
+		                     (unsigned long long)size, (unsigned long long)BH_SCRATCH_MOST);
+	if (size > 0 && options->isolation == BH_ISOLATION_NONE)
+		return bh_fail_plain(err, EINVAL,
+		                     "a scratch (--scratch) without isolation: expected "
+		                     "--isolate strict or best-effort");
+	return 0;
+}
+
 static int check_options(const struct bh_executor_options *options, struct bh_error *err)
 {
 	if (options->max_entries == 0)
@@ -43,7 +57,9 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 	if (options->jobs > MAX_JOBS)
 		return bh_fail_plain(err, EINVAL, "%zu batches at a time, at most %d",
 		                     options->jobs, MAX_JOBS);
-	int r = bh_retry_check(&options->retry, err);
+	int r = check_scratch(options, err);
+	if (r == 0)
+		r = bh_retry_check(&options->retry, err);
 	return r < 0 ? r : check_limits(&options->limits, err);
 }
 
@@ -111,6 +127,8 @@ static int set_up(struct bh_executor *executor, const struct bh_executor_options
 	int r = bh_program_open(options, &executor->program, err);
 
 	if (r == 0)
+		r = bh_binds_open(options, executor->program.name, &executor->binds, err);
+	if (r == 0)
 		r = bh_profile_load(options->profile, &executor->profile, err);
 	if (r == 0)
 		r = make_slots(executor, options->jobs, err);
@@ -138,12 +156,14 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .max_entries = options->max_entries,
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
+	made->scratch_bytes = options->scratch_bytes;
 	made->retry = options->retry;
 	made->poison = options->poison;
 	made->audience = (struct bh_audience){ options->on_event, options->event_userdata };
 	made->watch_us = options->on_event ? options->watch_us : 0;
 	made->profile = BH_PROFILE_UNSET;
 	made->program = BH_PROGRAM_UNSET;
+	made->binds = BH_BINDS_UNSET;
 	made->loop = BH_LOOP_UNSET;
 	made->deadline_us = UINT64_MAX;
 	made->max_queued = options->max_queued > 0 ? options->max_queued : SIZE_MAX;
@@ -213,6 +233,7 @@ void bh_executor_free(struct bh_executor *executor)
 	bh_backoff_done(&executor->backoff);
 	bh_loop_done(&executor->loop);
 	bh_program_done(&executor->program);
+	bh_binds_done(&executor->binds);
 	bh_profile_done(&executor->profile);
 	free(executor->launcher);
 	free(executor);

@@ -20,6 +20,9 @@ int bh_executor_start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_
 		.env = (const char *const *)executor->program.env,
 		.profile = &executor->profile,
 		.max_running = executor->n_slots,
+		.bounds = executor->binds.items,
+		.n_bounds = executor->binds.n,
+		.scratch_bytes = executor->scratch_bytes,
 	};
 	struct bh_sandbox *made;
 

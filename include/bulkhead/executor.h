@@ -30,6 +30,17 @@ enum bh_isolation {
 	BH_ISOLATION_NONE,        /* limits and clean-up only: for code that is trusted */
 };
 
+/* A file or folder of the host that handlers see, read-only, without set-user-id
+ * programs and devices, with all that is mounted below it. Its path is opened once,
+ * with the caller's rights, and links in it are followed then. Folders on the way
+ * to its place are made, but in another bind, where the place has to exist. */
+struct bh_bind {
+	const char *path;
+	const char *dest; /* its place: absolute, without ".."; NULL: the path as given */
+};
+
+#define BH_SCRATCH_MOST ((uint64_t)1 << 40)
+
 struct bh_executor_options {
 	const char *handler;             /* path of an ELF executable or a script with `#!` */
 	const char *const *handler_args; /* after the name; NULL-terminated; NULL for none */
@@ -37,7 +48,14 @@ struct bh_executor_options {
 	const char *launcher;   /* path of bulkhead-launcher; NULL: see bh_launcher_find */
 	struct bh_limits limits;
 	enum bh_isolation isolation;
-	const char *profile;  /* of system calls: see bulkhead/profile.h; NULL: "compute" */
+	const char *profile; /* of system calls: see bulkhead/profile.h; NULL: "compute" */
+	/* Without a mount namespace (BEST_EFFORT, NONE) each has to be where it is. */
+	const struct bh_bind *binds; /* NULL for none */
+	size_t n_binds;
+	/* Of a folder at /tmp that a handler may write to, new for each batch and gone
+	 * with it, in memory; at most BH_SCRATCH_MOST; 0: none. What is missing under
+	 * BEST_EFFORT where there is no mount namespace; refused with NONE. */
+	uint64_t scratch_bytes;
 	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
@@ -64,10 +82,12 @@ struct bh_executor;
 
 /* Opens and checks the handler, starts the launcher and sets up the sandbox.
  * Options are copied; `store` is borrowed and outlives the executor.
- * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run;
- * -EINVAL for a profile that is none, limits or retries that make no sense or an `env` without key
- * or '='; -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or step; -ENOMEM,
- * -EMFILE, -ENFILE for what the host is short of. */
+ * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run, or
+ * a bind that can't be opened;
+ * -EINVAL for a profile that is none, limits or retries that make no sense, a scratch too
+ * large or without isolation, a bind whose place can't be one, or an `env` without key or '=';
+ * -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or
+ * step; -ENOMEM, -EMFILE, -ENFILE for what the host is short of. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_new(struct bh_store *store,
                                             const struct bh_executor_options *options,
                                             struct bh_executor **ret, struct bh_error *err);

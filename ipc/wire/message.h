@@ -73,6 +73,7 @@ struct bh_message_configure {
 	uint32_t isolation; /* enum bh_isolation */
 	struct bh_limits limits;
 	uint64_t max_running;
+	uint64_t scratch_bytes;     /* of each batch; 0 for none */
 	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
 	uint32_t supervisor;        /* its pid, for names that have to differ */
 	char handler_name[256];

@@ -64,6 +64,8 @@ static double scaled(enum scale scale, uint64_t ns, size_t times, double amount)
 		return ns_each / 1e3;
 	case SCALE_US_PER:
 		return ns_each / 1e3 / amount;
+	case SCALE_NS_PER:
+		return ns_each / amount;
 	case SCALE_MIB_PER_S:
 		return amount / (1 << 20) / (ns_each / 1e9);
 	case SCALE_PER_S:
@@ -78,6 +80,8 @@ static const char *unit_of(enum scale scale)
 	case SCALE_US:
 	case SCALE_US_PER:
 		return "us";
+	case SCALE_NS_PER:
+		return "ns";
 	case SCALE_MIB_PER_S:
 		return "MiB/s";
 	case SCALE_PER_S:
@@ -122,4 +126,22 @@ int measure(const struct schedule *schedule, struct side floor, struct side work
 	figure.unit = unit_of(scale);
 	measure_add(floors, works, schedule->rounds, figure, report);
 	return 0;
+}
+
+int measure_sides(const struct schedule *schedule, const struct side *sides, size_t n_sides,
+                  double (*ret)[MEASURE_MAX_ROUNDS], struct bh_error *err)
+{
+	int r = 0;
+
+	/* round 0 is to warm up: its figures are overwritten */
+	for (size_t round = 0; r == 0 && round <= schedule->rounds; round++)
+		for (size_t i = 0; r == 0 && i < n_sides; i++) {
+			size_t at = (i + round) % n_sides;
+			size_t side = round % 2 ? n_sides - 1 - at : at;
+			uint64_t ns = 0;
+			r = sides[side].run(sides[side].userdata, schedule->work_times, &ns, err);
+			ret[side][round ? round - 1 : 0] =
+			        scaled(SCALE_US, ns, schedule->work_times, 0);
+		}
+	return r;
 }

@@ -30,6 +30,7 @@ struct schedule {
 enum scale {
 	SCALE_US,        /* microseconds for each time */
 	SCALE_US_PER,    /* microseconds for each of `amount` in a time */
+	SCALE_NS_PER,    /* nanoseconds for each of `amount` in a time */
 	SCALE_MIB_PER_S, /* of `amount` bytes for each time; more is better */
 	SCALE_PER_S,     /* of `amount` for each time; more is better */
 };
@@ -42,6 +43,14 @@ BH_MUST_CHECK
 int measure(const struct schedule *schedule, struct side floor, struct side work, enum scale scale,
             double amount, struct bench_figure figure, struct bench_report *report,
             struct bh_error *err);
+
+/* The same for any number of sides, each done `work_times` in a round, for a row
+ * that compares them in its own way: microseconds for each time, by side and
+ * round. Each round begins with another side and goes the other way round, for a
+ * side may leave work behind that its next neighbour feels. */
+BH_MUST_CHECK
+int measure_sides(const struct schedule *schedule, const struct side *sides, size_t n_sides,
+                  double (*ret)[MEASURE_MAX_ROUNDS], struct bh_error *err);
 
 /* The last step of `measure`, for a row that has its own rounds: the two sides
  * of each round in the figure's unit. */

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -35,41 +36,156 @@ static const char *goal_sign(const struct bench_figure *figure)
 	return "";
 }
 
+/* ---- what both tables say ---- */
+
+/* As many digits as say something. */
+static void write_amount(char *text, size_t size, double amount)
+{
+	double digits = amount < 0 ? -amount : amount;
+
+	if (amount == 0)
+		snprintf(text, size, "-");
+	else
+		snprintf(text, size, "%.*f", digits < 10 ? 2 : digits < 1000 ? 1 : 0, amount);
+}
+
+static const char *verdict_of(const struct bench_figure *figure, bool is_short)
+{
+	if (is_short || figure->goal == BENCH_NO_GOAL)
+		return "-";
+	return is_met(figure) ? "met" : "MISSED";
+}
+
+struct cells {
+	char floor[32], measured[32], spread[48], goal[32];
+};
+
+static struct cells cells_of(const struct bench_figure *figure)
+{
+	struct cells cells = { .goal = "-" };
+
+	write_amount(cells.floor, sizeof(cells.floor), figure->floor);
+	write_amount(cells.measured, sizeof(cells.measured), figure->measured);
+	snprintf(cells.spread, sizeof(cells.spread), "%.2f..%.2f", figure->low, figure->high);
+	if (figure->goal != BENCH_NO_GOAL)
+		snprintf(cells.goal, sizeof(cells.goal), "%s %.3g", goal_sign(figure),
+		         figure->goal_ratio);
+	return cells;
+}
+
+/* Hands out the lines of a note. */
+static void each_line(const char *note, void (*print)(const char *line, int length))
+{
+	while (*note) {
+		size_t length = strcspn(note, "\n");
+		print(note, (int)length);
+		note += length + (note[length] == '\n');
+	}
+}
+
 /* ---- for people ---- */
 
-void report_print_head(void)
+static void print_plain_head(void)
 {
-	printf("%-16s %11s %11s %-7s %6s  %-13s %-8s %-7s %s\n", "row", "floor", "measured", "",
+	printf("%-22s %9s %9s %-5s %6s  %-13s %-7s %-7s %s\n", "row", "floor", "measured", "",
 	       "ratio", "quartiles", "goal", "verdict", "what");
 }
 
-static void print_figure(const struct bench_figure *figure, bool is_short)
+static void print_plain_line(const char *line, int length)
 {
-	char spread[32], goal[16] = "-";
-
-	snprintf(spread, sizeof(spread), "%.2f..%.2f", figure->low, figure->high);
-	if (figure->goal != BENCH_NO_GOAL)
-		snprintf(goal, sizeof(goal), "%s %.2g", goal_sign(figure), figure->goal_ratio);
-	const char *verdict = is_met(figure) ? "met" : "MISSED";
-	if (is_short || figure->goal == BENCH_NO_GOAL)
-		verdict = "-";
-	printf("%-16s %11.*f %11.*f %-7s %6.2f  %-13s %-8s %-7s %s\n", figure->name,
-	       figure->floor < 10 ? 3 : 1, figure->floor, figure->measured < 10 ? 3 : 1,
-	       figure->measured, figure->unit, figure->ratio, spread, goal, verdict, figure->work);
+	printf("%-22s %.*s\n", "", length, line);
 }
 
-void report_print(const char *row, const struct bench_report *report, bool is_short)
+static void print_plain(const char *row, const struct bench_report *report, bool is_short)
 {
-	for (size_t i = 0; i < report->n_figures; i++)
-		print_figure(&report->figures[i], is_short);
+	for (size_t i = 0; i < report->n_figures; i++) {
+		const struct bench_figure *figure = &report->figures[i];
+		struct cells cells = cells_of(figure);
+		printf("%-22s %9s %9s %-5s %6.2f  %-13s %-7s %-7s %s\n", figure->name, cells.floor,
+		       cells.measured, figure->unit, figure->ratio, cells.spread, cells.goal,
+		       verdict_of(figure, is_short), figure->work);
+		if (figure->lacks)
+			printf("%-22s lacks: %s\n", "", figure->lacks);
+	}
 	if (report->failed)
-		printf("%-16s FAILED: %s\n", row, report->error.text);
+		printf("%-22s FAILED: %s\n", row, report->error.text);
 	else if (report->skipped)
-		printf("%-16s not run\n", row);
+		printf("%-22s NOT RUN: %s: %s\n", row, row, report->note);
 	else if (report->n_figures == 0)
-		printf("%-16s passed\n", row);
-	if (report->note[0])
-		printf("%-16s   %s\n", "", report->note);
+		printf("%-22s passed\n", row);
+	if (!report->skipped)
+		each_line(report->note, print_plain_line);
+}
+
+/* ---- for a README ---- */
+
+static void print_markdown_head(bool has_peers)
+{
+	printf("| row | what, over its floor | floor | measured | ratio | quartiles | goal |%s\n"
+	       "| --- | --- | ---: | ---: | ---: | --- | --- |%s\n",
+	       has_peers ? " what it lacks |" : "", has_peers ? " --- |" : "");
+}
+
+static void print_markdown(const char *row, const struct bench_report *report)
+{
+	for (size_t i = 0; i < report->n_figures; i++) {
+		const struct bench_figure *figure = &report->figures[i];
+		struct cells cells = cells_of(figure);
+		bool missed = !is_met(figure);
+		printf("| %s | %s | %s %s | %s %s | %s%.2f%s | %s | %s |", figure->name,
+		       figure->work, cells.floor, figure->unit, cells.measured, figure->unit,
+		       missed ? "**" : "", figure->ratio, missed ? "**" : "", cells.spread,
+		       cells.goal);
+		if (figure->lacks)
+			printf(" %s |", figure->lacks);
+		printf("\n");
+	}
+	if (report->failed || report->skipped)
+		printf("| %s | not run: %s | | | | | |\n", row,
+		       report->failed ? report->error.text : report->note);
+}
+
+/* ---- either ---- */
+
+/* Of the first processor, as the kernel calls it; "" where it doesn't say. */
+static void find_cpu_name(char *name, size_t size)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	name[0] = '\0';
+	while (file && name[0] == '\0' && fgets(line, sizeof(line), file)) {
+		const char *colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+		if (colon)
+			snprintf(name, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+	}
+	if (file)
+		fclose(file);
+}
+
+void report_print_head(enum report_form form, bool has_peers)
+{
+	struct utsname system = { .release = "" };
+	char cpu[128];
+
+	uname(&system);
+	find_cpu_name(cpu, sizeof(cpu));
+	printf("Linux %s, %s, %ld CPUs (%s), as %s\n\n", system.release, system.machine,
+	       sysconf(_SC_NPROCESSORS_ONLN), cpu[0] ? cpu : "unnamed",
+	       geteuid() == 0 ? "root" : "an ordinary user");
+	if (form == REPORT_MARKDOWN)
+		print_markdown_head(has_peers);
+	else
+		print_plain_head();
+}
+
+void report_print(enum report_form form, const char *row, const struct bench_report *report,
+                  bool is_short)
+{
+	if (form == REPORT_MARKDOWN)
+		print_markdown(row, report);
+	else
+		print_plain(row, report, is_short);
 	fflush(stdout);
 }
 
@@ -117,6 +233,10 @@ static json_t *figure_json(const struct bench_figure *figure, bool is_short)
 	                         figure->ratio, "low", figure->low, "high", figure->high, "rounds",
 	                         (json_int_t)figure->rounds);
 
+	if (made && figure->load != BENCH_NO_LOAD)
+		json_object_set_new(made, "load", json_real(figure->load_amount));
+	if (made && figure->lacks)
+		json_object_set_new(made, "lacks", json_string(figure->lacks));
 	if (made && figure->goal != BENCH_NO_GOAL)
 		json_object_set_new(made, figure->goal == BENCH_AT_MOST ? "at_most" : "at_least",
 		                    json_real(figure->goal_ratio));

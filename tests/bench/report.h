@@ -6,9 +6,16 @@
 
 #include "tests/bench/bench.h"
 
-void report_print_head(void);
+enum report_form {
+	REPORT_PLAIN,
+	REPORT_MARKDOWN, /* the table as a README quotes it */
+};
+
+/* The machine, and the head of the table. `has_peers`: a column for what they lack. */
+void report_print_head(enum report_form form, bool has_peers);
 /* The figures of one row, its note, its failure. A short run gets no verdict. */
-void report_print(const char *row, const struct bench_report *report, bool is_short);
+void report_print(enum report_form form, const char *row, const struct bench_report *report,
+                  bool is_short);
 
 struct report_json;
 /* NULL when out of memory. */

@@ -110,8 +110,8 @@ static size_t choose_ballast(const struct bench_options *options, struct bench_r
 		return GIB / 16;
 	if (available >= 8 * (uint64_t)GIB)
 		return 4 * GIB;
-	snprintf(report->note, sizeof(report->note),
-	         "1 GiB instead of 4, as %.1f GiB are available", (double)available / (double)GIB);
+	bench_note(report, "1 GiB instead of 4, as %.1f GiB are available",
+	           (double)available / (double)GIB);
 	return GIB;
 }
 

@@ -10,27 +10,7 @@
 #include "tests/bench/runner.h"
 
 #define ENTRY_BYTES 4096
-#define AT_ONCE     80 /* batches given to bh_execute_all at once */
-
-static int run_all(void *userdata, size_t n, uint64_t *ns, struct bh_error *err)
-{
-	const struct runner *runner = userdata;
-	struct bh_batch batches[AT_ONCE];
-	struct bh_result *results[AT_ONCE];
-	size_t n_results;
-
-	for (size_t i = 0; i < n; i++)
-		batches[i] = runner->batch;
-	uint64_t begun_ns = measure_now_ns();
-	int r = bh_execute_all(runner->executor, batches, n, false, results, &n_results, err);
-	*ns += measure_now_ns() - begun_ns;
-	for (size_t i = 0; i < n_results; i++) {
-		int taken = runner_take(results[i], r == 0 ? err : NULL);
-		if (r == 0)
-			r = taken;
-	}
-	return r;
-}
+#define AT_ONCE     80
 
 int bench_parallel(const struct bench_options *options, struct bench_report *report,
                    struct bh_error *err)
@@ -60,7 +40,7 @@ int bench_parallel(const struct bench_options *options, struct bench_report *rep
 	if (r < 0)
 		return r;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		snprintf(report->note, sizeof(report->note), "one CPU only: nothing to gain");
-	return measure(options->is_short ? &tiny : &full, (struct side){ run_all, &one },
-	               (struct side){ run_all, &two }, SCALE_PER_S, 1, figure, report, err);
+		bench_note(report, "one CPU only: nothing to gain");
+	return measure(options->is_short ? &tiny : &full, (struct side){ runner_run_all, &one },
+	               (struct side){ runner_run_all, &two }, SCALE_PER_S, 1, figure, report, err);
 }

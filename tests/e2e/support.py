@@ -118,13 +118,14 @@ def command(*args):
     return [str(BULKHEAD), *(arg if isinstance(arg, bytes) else str(arg) for arg in args)]
 
 
-def seccomp_filter_denying(number):
-    """Makes a preexec_fn after which one system call (x86-64) fails with EPERM."""
+def seccomp_filter_denying(number, error=1):
+    """Makes a preexec_fn after which one system call (x86-64) fails, with EPERM if not told
+    otherwise."""
     import ctypes
     import struct
     code = b"".join(struct.pack("HBBI", *step) for step in (
         (0x20, 0, 0, 4), (0x15, 0, 3, 0xC000003E), (0x20, 0, 0, 0), (0x15, 0, 1, number),
-        (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)))
+        (0x06, 0, 0, 0x00050000 | error), (0x06, 0, 0, 0x7FFF0000)))
     libc = ctypes.CDLL(None, use_errno=True)
 
     class Program(ctypes.Structure):

@@ -79,6 +79,8 @@ static void unpack_arguments(struct input *input)
 			n += strlen(arguments.argv[i]);
 		for (size_t i = 0; arguments.envp[i]; i++)
 			n += strlen(arguments.envp[i]);
+		for (size_t i = 0; i < arguments.n_bounds; i++)
+			n += strlen(arguments.bounds[i].path) + strlen(arguments.bounds[i].dest);
 		must(arguments.argv[0] != NULL && n <= input->left);
 		bh_arguments_done(&arguments);
 	}

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is worked out before a child is cloned: limits and strings. */
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "ipc/wire/base.h"
 #include "sandbox/arguments.h"
+#include "sandbox/bound.h"
 #include "sandbox/rlimits.h"
 
 static const struct rlimit *row_of(const struct bh_rlimits *plan, int resource)
@@ -85,7 +89,15 @@ START_TEST(strings_survive_the_way_to_the_launcher)
 	BH_CLEANUP(bh_region_done) struct bh_region region = BH_REGION_UNSET;
 	struct bh_arguments got = BH_ARGUMENTS_UNSET;
 
-	ck_assert_int_eq(bh_arguments_pack("/x", "name", args, env, &region, NULL), 0);
+	static const struct bh_bound bounds[] = { { (char *)"/a", (char *)"/b", 1, UINT64_MAX },
+		                                  { (char *)"/c", (char *)"/d", 2, 3 } };
+	const struct bh_arguments_given given = { .path = "/x",
+		                                  .argv0 = "name",
+		                                  .args = args,
+		                                  .env = env,
+		                                  .bounds = bounds,
+		                                  .n_bounds = 2 };
+	ck_assert_int_eq(bh_arguments_pack(&given, &region, NULL), 0);
 	ck_assert_int_eq(bh_arguments_unpack(region.fd, &got, NULL), 0);
 	ck_assert_str_eq(got.path, "/x");
 	ck_assert_str_eq(got.argv[0], "name");
@@ -94,24 +106,81 @@ START_TEST(strings_survive_the_way_to_the_launcher)
 	ck_assert_ptr_null(got.argv[4]);
 	ck_assert_str_eq(got.envp[0], "K=V");
 	ck_assert_ptr_null(got.envp[1]);
+	ck_assert_uint_eq(got.n_bounds, 2);
+	for (size_t i = 0; i < got.n_bounds; i++) {
+		ck_assert_str_eq(got.bounds[i].path, bounds[i].path);
+		ck_assert_str_eq(got.bounds[i].dest, bounds[i].dest);
+		ck_assert_uint_eq(got.bounds[i].device, bounds[i].device);
+		ck_assert_uint_eq(got.bounds[i].inode, bounds[i].inode);
+	}
 	bh_arguments_done(&got);
+}
+END_TEST
+
+START_TEST(nothing_is_needed_but_a_path_and_a_name)
+{
+	const struct bh_arguments_given given = { .path = "/x", .argv0 = "name" };
+	BH_CLEANUP(bh_region_done) struct bh_region region = BH_REGION_UNSET;
+	struct bh_arguments got = BH_ARGUMENTS_UNSET;
+
+	ck_assert_int_eq(bh_arguments_pack(&given, &region, NULL), 0);
+	ck_assert_int_eq(bh_arguments_unpack(region.fd, &got, NULL), 0);
+	ck_assert_ptr_null(got.argv[1]);
+	ck_assert_ptr_null(got.envp[0]);
+	ck_assert_uint_eq(got.n_bounds, 0);
+	bh_arguments_done(&got);
+}
+END_TEST
+
+START_TEST(what_is_bound_is_what_was_opened_or_nothing)
+{
+	char path[] = "/tmp/bulkhead-bound-XXXXXX";
+	struct bh_bound bound = { .path = path, .dest = (char *)"/x" };
+	struct bh_error error = BH_ERROR_UNSET;
+	struct stat info;
+	int fd = -1;
+
+	int opened = mkostemp(path, O_CLOEXEC);
+	ck_assert_int_ge(opened, 0);
+	ck_assert_int_eq(fstat(opened, &info), 0);
+	bound.device = info.st_dev;
+	bound.inode = info.st_ino;
+	ck_assert_int_eq(bh_bound_open(&bound, &fd, &error), 0);
+	bh_fd_done(&fd);
+
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(bh_bound_open(&bound, &fd, &error), -ENOENT);
+	int other = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(bh_bound_open(&bound, &fd, &error), -ESTALE);
+	ck_assert_ptr_nonnull(strstr(error.text, path));
+	ck_assert_int_eq(fd, -1);
+	unlink(path);
+	close(other);
+	close(opened);
 }
 END_TEST
 
 static const struct {
 	const char *why;
-	uint64_t head[2];
-	size_t size; /* bytes given */
+	uint64_t head[5]; /* counts, then the numbers of one bind where there are any */
+	size_t size;      /* bytes given */
 	const char *strings;
 } refused[] = {
-	{ "nothing", { 0, 0 }, 0, "" },
-	{ "half a head", { 1, 0 }, 8, "" },
-	{ "no argument at all", { 0, 0 }, 18, "p\0" },
-	{ "fewer strings than said", { 2, 0 }, 20, "p\0a\0" },
-	{ "more strings than said", { 1, 0 }, 22, "p\0a\0b\0" },
-	{ "a string without its end", { 1, 0 }, 19, "p\0a" },
-	{ "a count past the bytes", { UINT64_MAX, 0 }, 20, "p\0a\0" },
-	{ "a count of variables past the bytes", { 1, UINT64_MAX / 2 }, 20, "p\0a\0" },
+	{ "nothing", { 0 }, 0, "" },
+	{ "half a head", { 1 }, 8, "" },
+	{ "a head without its last count", { 1 }, 16, "" },
+	{ "no argument at all", { 0 }, 26, "p\0" },
+	{ "fewer strings than said", { 2 }, 28, "p\0a\0" },
+	{ "more strings than said", { 1 }, 30, "p\0a\0b\0" },
+	{ "a string without its end", { 1 }, 27, "p\0a" },
+	{ "a count past the bytes", { UINT64_MAX }, 28, "p\0a\0" },
+	{ "a count of variables past the bytes", { 1, UINT64_MAX / 2 }, 28, "p\0a\0" },
+	{ "a count of binds past the bytes", { 1, 0, UINT64_MAX / 16 + 2 }, 28, "p\0a\0" },
+	{ "a bind without its numbers", { 1, 0, 1 }, 28, "p\0a\0" },
+	{ "a bind without its strings", { 1, 0, 1, 5, 6 }, 44, "p\0a\0" },
+	{ "a bind without its place", { 1, 0, 1, 5, 6 }, 47, "p\0a\0/b\0" },
+	{ "a bind whose place is not absolute", { 1, 0, 1, 5, 6 }, 49, "p\0a\0/b\0c\0" },
 };
 
 START_TEST(strings_of_a_wrong_shape_are_refused)
@@ -120,9 +189,10 @@ START_TEST(strings_of_a_wrong_shape_are_refused)
 	struct bh_arguments got = BH_ARGUMENTS_UNSET;
 	char bytes[64] = { 0 };
 
-	memcpy(bytes, refused[_i].head, sizeof(refused[_i].head));
-	if (refused[_i].size > 16)
-		memcpy(bytes + 16, refused[_i].strings, refused[_i].size - 16);
+	size_t head = sizeof(uint64_t) * (refused[_i].head[3] > 0 ? 5 : 3);
+	memcpy(bytes, refused[_i].head, head);
+	if (refused[_i].size > head)
+		memcpy(bytes + head, refused[_i].strings, refused[_i].size - head);
 	struct iovec part = { bytes, refused[_i].size };
 	ck_assert_int_eq(bh_region_seal(&part, 1, sizeof(bytes), &region, NULL), 0);
 	int r = bh_arguments_unpack(region.fd, &got, NULL);
@@ -141,6 +211,8 @@ static Suite *suite(void)
 	tcase_add_test(c, no_row_asks_for_more_than_the_caller_has);
 	tcase_add_test(c, common_limits_are_lowered_at_once);
 	tcase_add_test(c, strings_survive_the_way_to_the_launcher);
+	tcase_add_test(c, nothing_is_needed_but_a_path_and_a_name);
+	tcase_add_test(c, what_is_bound_is_what_was_opened_or_nothing);
 	tcase_add_loop_test(c, strings_of_a_wrong_shape_are_refused, 0, (int)BH_COUNT_OF(refused));
 	suite_add_tcase(s, c);
 	return s;

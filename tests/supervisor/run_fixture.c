@@ -192,7 +192,7 @@ size_t count_open_fds(void)
 	return n - 3; /* ".", ".." and the directory's own */
 }
 
-pid_t run_find_launcher(void)
+pid_t find_launcher(void)
 {
 	char path[64], children[256] = "";
 
@@ -204,9 +204,9 @@ pid_t run_find_launcher(void)
 	return (pid_t)strtol(children, NULL, 10);
 }
 
-void run_kill_launcher(void)
+void kill_launcher(void)
 {
-	pid_t launcher = run_find_launcher();
+	pid_t launcher = find_launcher();
 	siginfo_t end;
 
 	kill(launcher, SIGKILL);

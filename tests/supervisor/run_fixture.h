@@ -58,12 +58,12 @@ const struct bh_task_result *find_record(const struct bh_result *result, const c
 /* A member of a result that is a map; -1 where there is none. */
 int64_t record_int(const struct bh_task_result *record, const char *key);
 
-/* The launcher of the only executor there is. */
-pid_t run_find_launcher(void);
-/* It is gone when this returns, and left for the executor to reap. */
-void run_kill_launcher(void);
-
 /* Descriptors that this process has open. */
 size_t count_open_fds(void);
+
+/* The first child of this process. */
+pid_t find_launcher(void);
+/* It is gone when this returns, and left for the executor to reap. */
+void kill_launcher(void);
 
 #endif

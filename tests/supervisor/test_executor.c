@@ -694,7 +694,7 @@ START_TEST(a_launcher_lost_ends_what_runs_and_the_next_batch_brings_a_new_one)
 	submit(&run, &batch, &tally);
 	submit(&run, &batch, &tally);
 	ck_assert_int_eq(bh_executor_step(run.executor, NULL), 0);
-	kill(run_find_launcher(), SIGKILL);
+	kill(find_launcher(), SIGKILL);
 	drain(&run);
 	ck_assert_uint_eq(tally.n_results, 2);
 	ck_assert_uint_eq(tally.n_cancelled, 0);
@@ -720,7 +720,7 @@ START_TEST(a_batch_on_a_lost_launcher_is_internal_and_keeps_its_records)
 	batch_add_way(&batch, "first", "none", NULL, 0);
 	batch_add_way(&batch, "second", "hang", NULL, 0);
 	batches[0] = batch.batch;
-	pid_t launcher = run_find_launcher();
+	pid_t launcher = find_launcher();
 	pid_t killer = fork();
 	if (killer == 0) {
 		usleep(4000000); /* time enough for "first" on a slow machine */
@@ -746,7 +746,7 @@ START_TEST(an_idle_launcher_that_is_lost_harms_no_batch)
 	run_init(&run, "faulty");
 	run_open(&run);
 	for (int i = 0; i < 3; i++) {
-		run_kill_launcher();
+		kill_launcher();
 		struct bh_result *result = run_way(&run, "none", NULL, 0);
 		expect_kind(result, BH_KIND_NONE);
 		bh_result_free(result);
@@ -761,7 +761,7 @@ static void kill_launcher_and_submit(struct bh_result *result, void *userdata)
 
 	expect_kind(result, BH_KIND_NONE);
 	bh_result_free(result);
-	run_kill_launcher();
+	kill_launcher();
 	submit(tally->run, tally->batch, tally);
 }
 
@@ -799,7 +799,7 @@ START_TEST(a_launcher_that_no_longer_answers_is_given_up)
 	batch_init(&batch, "b");
 	batch_add_way(&batch, "first", "none", NULL, 0);
 	batch_add_way(&batch, "second", "hang-ignoring-term", NULL, 0);
-	pid_t launcher = run_find_launcher();
+	pid_t launcher = find_launcher();
 	if (fork() == 0) {
 		usleep(4000000);
 		kill(launcher, SIGSTOP);
@@ -830,7 +830,7 @@ START_TEST(a_launcher_that_cannot_be_replaced_ends_each_batch_as_sandbox)
 	run_open(&run);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(copy), 0);
-	run_kill_launcher();
+	kill_launcher();
 	for (int i = 0; i < 2; i++) {
 		struct bh_result *result = run_way(&run, "none", NULL, 0);
 		expect_kind(result, BH_KIND_SANDBOX);

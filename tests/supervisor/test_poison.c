@@ -441,7 +441,7 @@ START_TEST(a_round_whose_launcher_is_lost_is_tried_again)
 	const struct bh_slot *slot = &run.executor->slots[0];
 	while (slot->attempt.number < 2 || slot->attempt.state != BH_ATTEMPT_RUNNING)
 		ck_assert_int_eq(bh_executor_step(run.executor, NULL), 0);
-	run_kill_launcher();
+	kill_launcher();
 	ck_assert_int_eq(bh_executor_drain(run.executor, -1, NULL), 0);
 
 	struct bh_result *result = bh_executor_next_result(run.executor, NULL);

@@ -254,7 +254,7 @@ START_TEST(a_batch_whose_launcher_is_lost_is_tried_again_by_default)
 	ck_assert_int_eq(bh_executor_submit(run.executor, &batch.batch, NULL, NULL, NULL, NULL), 0);
 	while (run.executor->slots[0].attempt.state != BH_ATTEMPT_RUNNING)
 		step(&run);
-	run_kill_launcher();
+	kill_launcher();
 	drain(&run);
 
 	struct bh_result *result = bh_executor_next_result(run.executor, NULL);
