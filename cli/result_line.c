@@ -143,6 +143,35 @@ static void write_unknown_ids(struct bh_json *json, const struct bh_result *resu
 	bh_json_end_array(json);
 }
 
+static void write_attempt(struct bh_json *json, const struct bh_attempt_note *note)
+{
+	bh_json_begin_object(json);
+	write_text(json, "kind", note->kind == BH_KIND_NONE ? NULL : bh_kind_name(note->kind));
+	write_uint(json, "tasks", note->n_tasks);
+	write_ms(json, "duration_ms", note->duration_us);
+	write_ms(json, "delay_ms", note->delay_us);
+	write_text(json, "task_id", note->task_id);
+	bh_json_end_object(json);
+}
+
+/* The library notes attempts where there was more than one; a single one is what
+ * the result says. */
+static void write_attempt_log(struct bh_json *json, const struct bh_result *result)
+{
+	const struct bh_attempt_note only = { .kind = result->outcome.kind,
+		                              .n_tasks = result->n_tasks,
+		                              .duration_us = result->duration_us,
+		                              .task_id = result->outcome.task_id };
+
+	bh_json_key(json, "attempt_log");
+	bh_json_begin_array(json);
+	for (size_t i = 0; i < result->n_attempt_log; i++)
+		write_attempt(json, &result->attempt_log[i]);
+	if (result->n_attempt_log == 0 && result->attempts > 0)
+		write_attempt(json, &only);
+	bh_json_end_array(json);
+}
+
 static void write_accounts(struct bh_json *json, const struct bh_result *result)
 {
 	write_bool(json, "partial", result->partial);
@@ -154,6 +183,8 @@ static void write_accounts(struct bh_json *json, const struct bh_result *result)
 	write_uint(json, "entries_found", result->entries_found);
 	write_uint(json, "total_tokens", result->total_tokens);
 	write_uint(json, "attempts", result->attempts);
+	write_bool(json, "flaky", result->flaky);
+	write_attempt_log(json, result);
 	write_ms(json, "duration_ms", result->duration_us);
 }
 

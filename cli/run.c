@@ -10,6 +10,7 @@
 #include "cli/binds.h"
 #include "cli/command.h"
 #include "cli/complaint.h"
+#include "cli/events.h"
 #include "cli/inputs.h"
 #include "cli/outlet.h"
 #include "cli/progress.h"
@@ -26,6 +27,9 @@
  * in memory. */
 #define LEAST_WINDOW 256
 
+/* How old the news of tasks may be. */
+#define WATCH_US (100 * 1000)
+
 struct run {
 	const struct bh_settings *settings;
 	struct bh_complaint *complaint;
@@ -34,6 +38,7 @@ struct run {
 	struct bh_sink sink;
 	struct bh_outlet outlet;
 	struct bh_replacement aggregate;
+	struct bh_events events;
 	struct bh_tally tally;
 	struct bh_progress progress;
 	int signals; /* owned descriptor */
@@ -42,8 +47,9 @@ struct run {
 	size_t submitted;
 	bool stopping;  /* nothing more is to be started */
 	bool abandoned; /* a second signal: at once */
-	int signal;     /* that stopped the run; 0 for none */
-	int status;     /* of the first thing that went wrong on our side */
+	bool past_deadline;
+	int signal; /* that stopped the run; 0 for none */
+	int status; /* of the first thing that went wrong on our side */
 };
 
 /* In this order: the executor ends the handlers; results borrow from inputs. */
@@ -54,6 +60,7 @@ static void run_done(struct run *run)
 	bh_replacement_done(&run->aggregate);
 	bh_inputs_done(&run->inputs);
 	bh_tally_done(&run->tally);
+	bh_events_done(&run->events);
 	bh_fd_done(&run->signals);
 	bh_fd_done(&run->target);
 }
@@ -98,12 +105,24 @@ static bool is_absent(const struct run *run, const struct bh_result *result)
 	       result->attempts == 0;
 }
 
+/* Nobody but us cancels, or the deadline. */
+static void notice_deadline(struct run *run, const struct bh_result *result)
+{
+	if (run->stopping || result->outcome.kind != BH_KIND_CANCELLED)
+		return;
+	run->stopping = true;
+	run->past_deadline = true;
+	if (!run->settings->quiet)
+		bh_note("the deadline has passed: ending what runs");
+}
+
 static void on_result(struct bh_result *result, void *userdata)
 {
 	struct run *run = userdata;
 	size_t index = result->index;
 	bool failed = !result->success;
 
+	notice_deadline(run, result);
 	if (is_absent(run, result)) {
 		bh_result_free(result);
 		result = NULL;
@@ -118,6 +137,13 @@ static void on_result(struct bh_result *result, void *userdata)
 		bh_result_free(result);
 	if (failed && run->settings->stop_on_error && !run->stopping)
 		stop(run);
+}
+
+static void on_event(const struct bh_event *event, void *userdata)
+{
+	struct run *run = userdata;
+
+	bh_events_write(&run->events, event);
 }
 
 static int complain_error(struct run *run, const struct bh_error *err)
@@ -135,7 +161,7 @@ static int submit(struct run *run)
 	                       (run->settings->unordered ? run->outlet.settled : run->outlet.next) <
 	               run->window) {
 		int r = bh_executor_submit(run->executor, &run->inputs.batches[run->submitted],
-		                           on_result, run, &err);
+		                           on_result, run, NULL, &err);
 		if (r < 0)
 			return complain_error(run, &err);
 		run->submitted++;
@@ -172,6 +198,9 @@ static int turn(struct run *run)
 		return r;
 	if (bh_executor_step(run->executor, &err) < 0)
 		return complain_error(run, &err);
+	if (run->events.error < 0)
+		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE, "write %s: %s",
+		                   run->settings->events, strerrordesc_np(-run->events.error));
 	return BH_STATUS_OK;
 }
 
@@ -238,6 +267,13 @@ static int make_executor(struct run *run)
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
+	options.retry = settings->retry;
+	options.poison = (enum bh_poison)settings->poison;
+	if (settings->events) {
+		options.on_event = on_event;
+		options.event_userdata = run;
+		options.watch_us = WATCH_US;
+	}
 	int r = bh_executor_new(run->inputs.entries.store, &options, &run->executor, &err);
 	if (r == -ENOTSUP && options.isolation == BH_ISOLATION_STRICT)
 		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE,
@@ -251,6 +287,17 @@ static int make_executor(struct run *run)
 	return BH_STATUS_OK;
 }
 
+static int set_deadline(struct run *run)
+{
+	struct bh_error err = BH_ERROR_UNSET;
+
+	if (run->settings->deadline_us == BH_UNLIMITED)
+		return BH_STATUS_OK;
+	if (bh_executor_set_deadline(run->executor, run->settings->deadline_us, &err) < 0)
+		return complain_error(run, &err);
+	return BH_STATUS_OK;
+}
+
 static int open_outputs(struct run *run)
 {
 	const struct bh_settings *settings = run->settings;
@@ -260,6 +307,8 @@ static int open_outputs(struct run *run)
 		r = bh_replacement_open(settings->aggregate, &run->aggregate, run->complaint);
 	if (r == BH_STATUS_OK)
 		r = bh_target_open(settings->output, &run->target, run->complaint);
+	if (r == BH_STATUS_OK && settings->events)
+		r = bh_events_open(&run->events, settings->events, run->complaint);
 	if (r != BH_STATUS_OK)
 		return r;
 	bh_sink_init(&run->sink, run->target);
@@ -287,6 +336,8 @@ static int prepare(struct run *run)
 		r = make_executor(run);
 	if (r == BH_STATUS_OK)
 		r = open_outputs(run);
+	if (r == BH_STATUS_OK)
+		r = set_deadline(run);
 	run->window = window_for(run->settings);
 	bh_progress_init(&run->progress, run->settings, run->inputs.n_batches);
 	return r;
@@ -351,7 +402,9 @@ static int exit_status(const struct run *run)
 		return BH_STATUS_SIGNAL + run->signal;
 	if (run->status != BH_STATUS_OK)
 		return run->status;
-	return (int)bh_tally_status(&run->tally);
+	int status = (int)bh_tally_status(&run->tally);
+	/* what has no line didn't succeed either */
+	return run->past_deadline && status == BH_STATUS_OK ? BH_STATUS_FAILED : status;
 }
 
 static int run_batches(struct run *run)
@@ -380,6 +433,7 @@ static int run_command(const struct bh_settings *settings, struct bh_complaint *
 	run->settings = settings;
 	run->complaint = complaint;
 	run->aggregate = BH_REPLACEMENT_UNSET;
+	bh_events_init(&run->events);
 	run->signals = -1;
 	run->target = -1;
 	int status = run_batches(run);

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "cli/complaint.h"
+#include "cli/retry_option.h"
 #include "ipc/wire/base.h"
 
 /* More is kept in memory for each batch than a supervisor should hold. */
-#define MOST_KEPT ((uint64_t)1 << 30)
-#define MOST_JOBS 1024
+#define MOST_KEPT    ((uint64_t)1 << 30)
+#define MOST_JOBS    1024
+#define MOST_RETRIES 1000
 
 static bool is_variable(const char *text)
 {
@@ -26,6 +28,13 @@ static const char *const isolation_names[] = {
 	[BH_ISOLATION_STRICT] = "strict",
 	[BH_ISOLATION_BEST_EFFORT] = "best-effort",
 	[BH_ISOLATION_NONE] = "none",
+	NULL,
+};
+
+static const char *const poison_names[] = {
+	[BH_POISON_OFF] = "off",
+	[BH_POISON_SKIP] = "skip",
+	[BH_POISON_BISECT] = "bisect",
 	NULL,
 };
 
@@ -114,8 +123,29 @@ static const struct bh_option options[] = {
 
 	{ "jobs", 'j', BH_OPTION_COUNT, BH_GROUP_EXECUTION, AT(jobs), .refuses_zero = true,
 	  .most = MOST_JOBS, .argument = "N", .help = "batches at a time (the online CPUs)" },
+	{ "retries", 0, BH_OPTION_COUNT, BH_GROUP_EXECUTION, AT(retries), .most = MOST_RETRIES,
+	  .argument = "N", .help = "run a batch that failed up to N times more (0)" },
+	{ "backoff", 0, BH_OPTION_TEXT, BH_GROUP_EXECUTION, AT(backoff), .argument = "DUR[..DUR]",
+	  .accepts = bh_backoff_accepts,
+	  .expected = "a duration, or the first and the longest as 100ms..10s",
+	  .help = "longest wait before the first retry, doubled for each\n"
+	          "further one up to the second (100ms..10s); how much of it\n"
+	          "is waited is random" },
+	{ "retry-on", 0, BH_OPTION_TEXT, BH_GROUP_EXECUTION, AT(retry_on), .argument = "KIND,…",
+	  .accepts = bh_retry_kinds_accepts,
+	  .expected = "kinds of error with commas between, and not violation, bounds or cancelled",
+	  .help = "kinds of failure to retry (what can pass by itself)" },
+	{ "poison", 0, BH_OPTION_CHOICE, BH_GROUP_EXECUTION, AT(poison), .choices = poison_names,
+	  .argument = "off|skip|bisect",
+	  .help = "when a handler dies, go on with the tasks that are left (off);\n"
+	          "skip: without the one that was running, where the handler\n"
+	          "says; bisect: or find it by halving" },
 	{ "stop-on-error", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(stop_on_error),
 	  .help = "start nothing more after a batch has failed, and cancel\nwhat runs" },
+	{ "deadline", 0, BH_OPTION_DURATION, BH_GROUP_EXECUTION, AT(deadline_us),
+	  .refuses_zero = true, .takes_none = true, .argument = "DUR",
+	  .help = "time for the whole run: when it is over, cancel what runs\nand start nothing "
+	          "more (none)" },
 	{ "strict", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(strict),
 	  .help = "missing entries are an input error; missing or unknown\n"
 	          "task ids in results fail the batch" },
@@ -126,6 +156,8 @@ static const struct bh_option options[] = {
 	  .help = "write results as batches end (in input order)" },
 	{ "aggregate", 0, BH_OPTION_TEXT, BH_GROUP_OUTPUT, AT(aggregate), .argument = "FILE",
 	  PATH_GIVEN, .help = "at the end, write one JSON object, task id to result" },
+	{ "events", 0, BH_OPTION_TEXT, BH_GROUP_OUTPUT, AT(events), .argument = "FILE", PATH_GIVEN,
+	  .help = "write what happens as it happens, one JSON object a line" },
 	{ "progress", 0, BH_OPTION_CHOICE, BH_GROUP_OUTPUT, AT(progress), .choices = progress_names,
 	  .argument = "auto|plain|none",
 	  .help = "plain: a line now and then and for each failure; auto:\n"
@@ -165,6 +197,8 @@ void bh_settings_init(struct bh_settings *settings)
 		.planner = BH_PLANNER_DEFAULT,
 		.limits = BH_LIMITS_DEFAULT,
 		.isolation = BH_ISOLATION_STRICT,
+		.retry = BH_RETRY_DEFAULT,
+		.deadline_us = BH_UNLIMITED,
 	};
 }
 
@@ -195,6 +229,20 @@ static int check_standard_input(const struct bh_settings *settings, struct bh_co
 	return BH_STATUS_OK;
 }
 
+static int read_retries(struct bh_settings *settings, struct bh_complaint *complaint)
+{
+	if (settings->retries == 0 && (settings->backoff || settings->retry_on))
+		return bh_complain(complaint, BH_STATUS_INPUT,
+		                   "--%s says how to retry: expected --retries too",
+		                   settings->backoff ? "backoff" : "retry-on");
+	settings->retry.retries = (uint32_t)settings->retries;
+	if (settings->backoff)
+		bh_backoff_read(settings->backoff, &settings->retry);
+	if (settings->retry_on)
+		settings->retry.kinds = bh_retry_kinds_read(settings->retry_on);
+	return BH_STATUS_OK;
+}
+
 static int check_together(const struct bh_settings *settings, struct bh_complaint *complaint)
 {
 	if (settings->entries.n == 0 && !settings->tasks && !settings->batches)
@@ -217,6 +265,9 @@ int bh_settings_parse(struct bh_settings *settings, unsigned int groups, char *c
 	                         &settings->operands, complaint);
 
 	if (r != BH_STATUS_OK || settings->help || !(groups & BH_GROUP_INPUT))
+		return r;
+	r = read_retries(settings, complaint);
+	if (r != BH_STATUS_OK)
 		return r;
 	return check_together(settings, complaint);
 }

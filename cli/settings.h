@@ -11,6 +11,7 @@
 #include "bulkhead/executor.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/planner.h"
+#include "bulkhead/retry.h"
 #include "cli/option.h"
 
 enum bh_progress_mode {
@@ -31,11 +32,18 @@ struct bh_settings {
 	uint64_t scratch_bytes; /* 0: none */
 	struct bh_words env;
 	uint64_t jobs; /* 0: the online CPUs */
+	uint64_t retries;
+	const char *backoff;   /* as given; NULL for the default */
+	const char *retry_on;  /* the same */
+	struct bh_retry retry; /* what these three come to */
+	unsigned int poison;   /* enum bh_poison */
 	bool stop_on_error;
+	uint64_t deadline_us; /* of the whole run; BH_UNLIMITED for none */
 	bool strict;
 	const char *output;
 	bool unordered;
 	const char *aggregate;
+	const char *events;
 	unsigned int progress; /* enum bh_progress_mode */
 	bool quiet;
 	bool verbose;

@@ -36,12 +36,14 @@ void bh_tally_add(struct bh_tally *tally, const struct bh_result *result, size_t
 	tally->batches++;
 	tally->kinds[result->success ? BH_KIND_NONE : result->outcome.kind]++;
 	tally->infrastructure += !result->success && result->outcome.infrastructure;
+	tally->flaky += result->flaky;
 	tally->tasks += n_tasks;
 	for (size_t i = 0; i < result->n_task_results; i++) {
 		if (result->task_results[i].is_error)
 			tally->task_errors++;
 		else
 			tally->task_results++;
+		tally->deaths += result->task_results[i].death != BH_KIND_NONE;
 	}
 	tally->tasks_missing += result->n_missing_task_ids;
 	tally->trailing += result->trailing_bytes > 0;
@@ -118,6 +120,12 @@ void bh_tally_print(const struct bh_tally *tally, const struct bh_tally_totals *
 	        " without a record; %zu entries",
 	        tally->tasks, tally->task_results, tally->task_errors, tally->tasks_missing,
 	        totals->n_entries);
+	if (tally->deaths > 0)
+		bh_note("%" PRIu64 " of the errors are of tasks that their handler died over",
+		        tally->deaths);
+	if (tally->flaky > 0)
+		bh_note("%" PRIu64 " of those that succeeded did so when tried again (flaky)",
+		        tally->flaky);
 	if (tally->missing_layers[0])
 		bh_note("isolation was without: %s", tally->missing_layers);
 	if (tally->trailing > 0)

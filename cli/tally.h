@@ -17,6 +17,8 @@
 struct bh_tally {
 	uint64_t batches;
 	uint64_t kinds[BH_KINDS]; /* [BH_KIND_NONE]: those that succeeded */
+	uint64_t deaths;          /* tasks that handlers died over, and went on without */
+	uint64_t flaky;           /* batches that succeeded when tried again */
 	uint64_t infrastructure;  /* batches that failed on our side or the host's */
 	uint64_t tasks;
 	uint64_t task_results;

@@ -62,7 +62,7 @@ int bh_execute_batch(struct bh_executor *executor, const struct bh_batch *batch,
 
 	int r = check_idle(executor, err);
 	if (r == 0)
-		r = bh_executor_submit(executor, batch, keep_one, &result, err);
+		r = bh_executor_submit(executor, batch, keep_one, &result, NULL, err);
 	if (r < 0)
 		return r;
 	r = bh_executor_drain(executor, -1, err);
@@ -114,8 +114,8 @@ static int submit_some(struct gathering *gathering, const struct bh_batch *batch
 	int r = 0;
 
 	while (r == 0 && !gathering->stopped && *next < n_batches &&
-	       bh_executor_pending(executor) < bh_executor_jobs(executor)) {
-		r = bh_executor_submit(executor, &batches[*next], gather, gathering, err);
+	       bh_executor_busy(executor) < bh_executor_jobs(executor)) {
+		r = bh_executor_submit(executor, &batches[*next], gather, gathering, NULL, err);
 		*next += r == 0;
 	}
 	return r;

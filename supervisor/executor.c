@@ -1,438 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* executor.c: a queue of batches, slots to run them in, one loop.
- *
- * A step handles what is ready, then deadlines, then starts what the free slots
- * allow, then sets the timer for the next deadline. A callback runs only when
- * its attempt has left its slot, so it finds the executor whole and may submit
- * and cancel. A launcher that is lost takes its attempts with it; the next batch
- * that is started brings a new one. */
+/* executor.c: what a caller asks of an executor. */
 
 #include "supervisor/executor.h"
 
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "bulkhead/executor.h"
 #include "ipc/wire/base.h"
-#include "sandbox/client.h"
-#include "sandbox/profile_catalog.h"
-#include "supervisor/attempt.h"
 #include "supervisor/batch.h"
-#include "supervisor/binds.h"
-#include "supervisor/loop.h"
-#include "supervisor/program.h"
-
-/* As many as a launcher serves. */
-#define MAX_JOBS 1024
-
-/* Batches taken from the queue in one step, beside one for each slot: those that
- * end without a handler need no slot for long. */
-#define EXTRA_STARTS 64
-
-/* A batch that was submitted. Small, for a million may wait. */
-struct submission {
-	struct submission *next;
-	const struct bh_batch *batch;
-	void (*on_result)(struct bh_result *result, void *userdata);
-	void *userdata;
-	size_t index;
-};
-
-struct slot {
-	struct bh_attempt attempt;
-	struct submission *submission; /* owned; NULL where the slot is free */
-};
-
-struct bh_executor {
-	struct bh_attempt_rules rules;
-	enum bh_isolation isolation;
-	struct bh_binds binds;
-	uint64_t scratch_bytes;
-	char *launcher;
-	struct bh_profile profile;
-	struct bh_program program;
-	struct bh_loop loop;
-	struct bh_sandbox *sandbox; /* NULL where there is none at present */
-	uint32_t sandbox_generation;
-	struct bh_error sandbox_error; /* code not 0: it has to be given up */
-	bool sent; /* something was asked of it: it may have taken in events meanwhile */
-	struct slot *slots;
-	size_t n_slots;
-	size_t n_running;
-	struct submission *queue;
-	struct submission **queue_end;
-	size_t n_queued;
-	size_t next_index;
-	size_t cancelled_below; /* submissions with a smaller index are cancelled */
-	bool stepping;
-};
-
-/* ---- sandbox ---- */
-
-static int start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_TEXT_SIZE],
-                         struct bh_error *err)
-{
-	const struct bh_sandbox_options options = {
-		.launcher = executor->launcher,
-		.isolation = executor->isolation,
-		.limits = executor->rules.limits,
-		.handler_fd = executor->program.fd,
-		.handler_name = executor->program.name,
-		.handler_path = executor->program.path,
-		.args = (const char *const *)executor->program.args,
-		.env = (const char *const *)executor->program.env,
-		.profile = &executor->profile,
-		.max_running = executor->n_slots,
-		.bounds = executor->binds.items,
-		.n_bounds = executor->binds.n,
-		.scratch_bytes = executor->scratch_bytes,
-	};
-	struct bh_sandbox *made;
-
-	int r = bh_sandbox_start(&options, &made, stage, err);
-	if (r < 0)
-		return r;
-	struct bh_source source = { .kind = BH_SOURCE_SANDBOX,
-		                    .generation = ++executor->sandbox_generation };
-	r = bh_loop_add(&executor->loop, bh_sandbox_fd(made), source, err);
-	if (r < 0) {
-		bh_sandbox_free(made);
-		return r;
-	}
-	executor->sandbox = made;
-	return 0;
-}
-
-/* Kills the launcher, and with it whatever runs. */
-static void drop_sandbox(struct bh_executor *executor)
-{
-	for (size_t i = 0; i < executor->n_slots; i++)
-		bh_attempt_close_listener(&executor->slots[i].attempt);
-	if (executor->sandbox)
-		bh_loop_remove(&executor->loop, bh_sandbox_fd(executor->sandbox));
-	bh_sandbox_free(executor->sandbox);
-	executor->sandbox = NULL;
-	executor->sandbox_error = BH_ERROR_UNSET;
-}
-
-static void deliver(struct bh_executor *executor, struct slot *slot)
-{
-	struct bh_result *result = bh_attempt_finish(&slot->attempt);
-	struct submission submission = *slot->submission;
-
-	free(slot->submission);
-	slot->submission = NULL;
-	executor->n_running--;
-	result->index = submission.index;
-	submission.on_result(result, submission.userdata);
-}
-
-/* The first reason is kept; lose_sandbox acts on it. */
-static void give_up_sandbox(struct bh_executor *executor, const struct bh_error *error)
-{
-	if (executor->sandbox_error.code == 0)
-		executor->sandbox_error = *error;
-	if (executor->sandbox_error.code == 0)
-		executor->sandbox_error.code = EPROTO;
-}
-
-/* All attempts are marked before the first callback runs, which may cancel. */
-static void lose_sandbox(struct bh_executor *executor)
-{
-	struct bh_error error = executor->sandbox_error;
-
-	drop_sandbox(executor);
-	for (size_t i = 0; i < executor->n_slots; i++)
-		if (bh_attempt_is_live(&executor->slots[i].attempt))
-			bh_attempt_on_lost(&executor->slots[i].attempt, &error);
-	for (size_t i = 0; i < executor->n_slots; i++)
-		if (executor->slots[i].attempt.state == BH_ATTEMPT_ENDED)
-			deliver(executor, &executor->slots[i]);
-}
-
-static void lose_sandbox_given_up(struct bh_executor *executor)
-{
-	if (executor->sandbox_error.code != 0)
-		lose_sandbox(executor);
-}
-
-/* ---- events ---- */
-
-/* The listener is the slot's for as long as there is this sandbox. */
-static int take_listener(struct bh_executor *executor, struct bh_attempt *attempt, int listener,
-                         struct bh_error *err)
-{
-	struct bh_source source = { .kind = BH_SOURCE_LISTENER,
-		                    .slot = attempt->slot,
-		                    .generation = executor->sandbox_generation };
-
-	bh_attempt_close_listener(attempt);
-	attempt->listener = listener;
-	return bh_loop_add(&executor->loop, listener, source, err);
-}
-
-static int handle_ended(struct bh_executor *executor, struct slot *slot,
-                        const struct bh_message_ended *ended, struct bh_error *err)
-{
-	if (!bh_attempt_is_live(&slot->attempt))
-		return bh_fail_plain(err, EPROTO, "it ended a handler that did not run");
-	bh_attempt_on_ended(&slot->attempt, ended);
-	deliver(executor, slot);
-	return 0;
-}
-
-static int handle_event(struct bh_executor *executor, struct bh_sandbox_event *event,
-                        struct bh_error *err)
-{
-	if (event->id >= executor->n_slots) {
-		bh_fd_done(&event->listener);
-		return bh_fail_plain(err, EPROTO, "it spoke of an unknown handler");
-	}
-	struct slot *slot = &executor->slots[event->id];
-	switch (event->type) {
-	case BH_SANDBOX_LISTENER:
-		return take_listener(executor, &slot->attempt, event->listener, err);
-	case BH_SANDBOX_STARTED:
-		if (bh_attempt_is_live(&slot->attempt))
-			return 0;
-		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
-	case BH_SANDBOX_ENDED:
-		return handle_ended(executor, slot, &event->ended, err);
-	}
-	return 0;
-}
-
-/* Each handler gives three events at most, so this ends. */
-static int read_sandbox(struct bh_executor *executor, struct bh_error *err)
-{
-	struct bh_sandbox_event event;
-	int r = 0;
-
-	while (r == 0 && executor->sandbox_error.code == 0) {
-		r = bh_sandbox_next_event(executor->sandbox, &event, err);
-		if (r != 1)
-			return r;
-		r = handle_event(executor, &event, err);
-	}
-	return r;
-}
-
-/* What the sandbox took in while it waited to send doesn't make it readable. */
-static void read_taken_in(struct bh_executor *executor)
-{
-	struct bh_error error = BH_ERROR_UNSET;
-
-	if (!BH_TAKE(executor->sent, false) || !executor->sandbox)
-		return;
-	if (read_sandbox(executor, &error) < 0)
-		give_up_sandbox(executor, &error);
-	lose_sandbox_given_up(executor);
-}
-
-static int handle_source(struct bh_executor *executor, struct bh_source source,
-                         struct bh_error *err)
-{
-	struct bh_attempt *attempt = &executor->slots[source.slot].attempt;
-
-	if (source.kind == BH_SOURCE_SANDBOX)
-		return source.generation == executor->sandbox_generation
-		               ? read_sandbox(executor, err)
-		               : 0;
-	if (!bh_attempt_is_live(attempt))
-		return 0;
-	if (source.kind == BH_SOURCE_LISTENER)
-		return source.generation == executor->sandbox_generation
-		               ? bh_attempt_on_listener(attempt, executor->sandbox, err)
-		               : 0;
-	if (source.generation != attempt->generation)
-		return 0;
-	return bh_attempt_on_output(attempt, executor->sandbox, source.kind, err);
-}
-
-static int handle_ready(struct bh_executor *executor, struct bh_error *err)
-{
-	struct bh_source sources[BH_LOOP_BATCH];
-	size_t n;
-
-	int r = bh_loop_ready(&executor->loop, sources, &n, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n && executor->sandbox; i++) {
-		struct bh_error error = BH_ERROR_UNSET;
-		if (handle_source(executor, sources[i], &error) < 0)
-			give_up_sandbox(executor, &error);
-		lose_sandbox_given_up(executor);
-	}
-	return 0;
-}
-
-static void enforce_deadlines(struct bh_executor *executor)
-{
-	uint64_t now_us = bh_now_us();
-
-	for (size_t i = 0; i < executor->n_slots; i++) {
-		struct bh_attempt *attempt = &executor->slots[i].attempt;
-		struct bh_error error = BH_ERROR_UNSET;
-		if (!bh_attempt_is_live(attempt) || now_us < attempt->deadline_us)
-			continue;
-		executor->sent = true;
-		if (bh_attempt_on_deadline(attempt, executor->sandbox, now_us, &error) < 0)
-			give_up_sandbox(executor, &error);
-	}
-	lose_sandbox_given_up(executor);
-}
-
-/* ---- starting ---- */
-
-static struct slot *find_free_slot(struct bh_executor *executor)
-{
-	if (executor->n_running == executor->n_slots)
-		return NULL;
-	for (size_t i = 0; i < executor->n_slots; i++)
-		if (!executor->slots[i].submission)
-			return &executor->slots[i];
-	return NULL;
-}
-
-static struct submission *pop_submission(struct bh_executor *executor)
-{
-	struct submission *first = executor->queue;
-
-	executor->queue = first->next;
-	if (!executor->queue)
-		executor->queue_end = &executor->queue;
-	executor->n_queued--;
-	return first;
-}
-
-/* A failure to spawn that another launcher would not cure. */
-static bool is_shortage(int code)
-{
-	return code == ENOMEM || code == EMFILE || code == ENFILE || code == ENOBUFS ||
-	       code == ETOOMANYREFS;
-}
-
-/* One try. An error where the launcher turned out to be lost: another may do. */
-static int try_spawn(struct bh_executor *executor, struct slot *slot)
-{
-	char stage[BH_STAGE_TEXT_SIZE] = "";
-	struct bh_error error = BH_ERROR_UNSET;
-
-	if (slot->submission->index < executor->cancelled_below) {
-		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_CANCELLED, NULL, NULL);
-		return 0;
-	}
-	if (!executor->sandbox && start_sandbox(executor, stage, &error) < 0) {
-		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_SANDBOX, &error, stage);
-		return 0;
-	}
-	executor->sent = true;
-	int r = bh_attempt_spawn(&slot->attempt, executor->sandbox, &error);
-	if (r == 0)
-		return 0;
-	if (is_shortage(-r)) {
-		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_INTERNAL, &error, NULL);
-		return 0;
-	}
-	give_up_sandbox(executor, &error);
-	lose_sandbox(executor);
-	return r;
-}
-
-static void spawn(struct bh_executor *executor, struct slot *slot)
-{
-	static const struct bh_error lost_twice = { .code = EPIPE,
-		                                    .text = "two launchers in a row were lost" };
-
-	if (try_spawn(executor, slot) < 0 && try_spawn(executor, slot) < 0)
-		bh_attempt_refuse(&slot->attempt, BH_NOT_STARTED_INTERNAL, &lost_twice, NULL);
-}
-
-/* The first of the queue. It stays there where even its result can't be made. */
-static int start_first(struct bh_executor *executor, struct slot *slot, struct bh_error *err)
-{
-	const struct submission *first = executor->queue;
-	bool cancelled = first->index < executor->cancelled_below;
-
-	int r = cancelled ? bh_attempt_begin_cancelled(&slot->attempt, &executor->rules,
-	                                               first->batch, err)
-	                  : bh_attempt_begin(&slot->attempt, &executor->rules, first->batch, err);
-	if (r < 0)
-		return r;
-	slot->submission = pop_submission(executor);
-	executor->n_running++;
-	if (slot->attempt.state == BH_ATTEMPT_PREPARED)
-		spawn(executor, slot);
-	if (slot->attempt.state == BH_ATTEMPT_ENDED)
-		deliver(executor, slot);
-	return 0;
-}
-
-static int start_queued(struct bh_executor *executor, struct bh_error *err)
-{
-	size_t left = executor->n_slots + EXTRA_STARTS;
-	int r = 0;
-
-	while (r == 0 && executor->queue && left-- > 0) {
-		struct slot *slot = find_free_slot(executor);
-		if (!slot)
-			return 0;
-		r = start_first(executor, slot, err);
-	}
-	return r;
-}
-
-static int arm(struct bh_executor *executor, struct bh_error *err)
-{
-	uint64_t earliest = UINT64_MAX;
-
-	for (size_t i = 0; i < executor->n_slots; i++) {
-		const struct bh_attempt *attempt = &executor->slots[i].attempt;
-		if (bh_attempt_is_live(attempt) && attempt->deadline_us < earliest)
-			earliest = attempt->deadline_us;
-	}
-	if ((executor->queue && executor->n_running < executor->n_slots) ||
-	    executor->sandbox_error.code != 0 || executor->sent)
-		earliest = 0;
-	return bh_loop_arm(&executor->loop, earliest, err);
-}
-
-static int step(struct bh_executor *executor, struct bh_error *err)
-{
-	lose_sandbox_given_up(executor);
-	int r = handle_ready(executor, err);
-	if (r < 0)
-		return r;
-	enforce_deadlines(executor);
-	r = start_queued(executor, err);
-	read_taken_in(executor);
-	int armed = arm(executor, r < 0 ? NULL : err);
-	return r < 0 ? r : armed;
-}
-
-int bh_executor_step(struct bh_executor *executor, struct bh_error *err)
-{
-	if (executor->stepping)
-		return bh_fail_plain(err, EBUSY, "a callback may not step its executor");
-	executor->stepping = true;
-	int r = step(executor, err);
-	executor->stepping = false;
-	return r;
-}
-
-/* ---- the caller's side ---- */
+#include "supervisor/executor_internal.h"
 
 int bh_executor_fd(const struct bh_executor *executor)
 {
 	return executor->loop.epoll;
 }
 
+size_t bh_executor_waiting(const struct bh_executor *executor)
+{
+	return executor->queue.n + executor->n_leasing + executor->backoff.n + executor->ended.n;
+}
+
 size_t bh_executor_pending(const struct bh_executor *executor)
 {
-	return executor->n_running + executor->n_queued;
+	return executor->n_running + bh_executor_waiting(executor);
+}
+
+size_t bh_executor_busy(const struct bh_executor *executor)
+{
+	return executor->n_running + executor->queue.n;
 }
 
 size_t bh_executor_jobs(const struct bh_executor *executor)
@@ -445,226 +41,198 @@ size_t bh_executor_next_index(const struct bh_executor *executor)
 	return executor->next_index;
 }
 
-int bh_executor_submit(struct bh_executor *executor, const struct bh_batch *batch,
-                       void (*on_result)(struct bh_result *result, void *userdata), void *userdata,
-                       struct bh_error *err)
+void bh_executor_wake(struct bh_executor *executor)
 {
-	BH_CLEANUP(bh_free_done) struct submission *made = NULL;
+	struct bh_error error = BH_ERROR_UNSET;
 
-	int r = bh_batch_check(batch, err);
+	/* a step sets the timer itself before it ends */
+	if (!executor->stepping && bh_loop_arm(&executor->loop, 0, &error) < 0)
+		bh_executor_give_up_sandbox(executor, &error);
+}
+
+/* ---- submitting ---- */
+
+size_t bh_executor_room(const struct bh_executor *executor)
+{
+	size_t waiting = bh_executor_waiting(executor);
+
+	if (executor->closed)
+		return 0;
+	if (executor->max_queued == SIZE_MAX)
+		return SIZE_MAX;
+	return waiting < executor->max_queued ? executor->max_queued - waiting : 0;
+}
+
+static int check_room(struct bh_executor *executor, struct bh_error *err)
+{
+	if (executor->closed)
+		return bh_fail_plain(err, ESHUTDOWN, "the executor was closed");
+	if (bh_executor_room(executor) > 0)
+		return 0;
+	executor->was_full = true;
+	return bh_fail_plain(err, EAGAIN, "%zu batches wait already", executor->max_queued);
+}
+
+/* Only its first submission is news to an executor with a free slot. */
+static int announce(struct bh_executor *executor, struct bh_error *err)
+{
+	if (executor->stepping || executor->n_running == executor->n_slots)
+		return 0;
+	return bh_loop_arm(&executor->loop, 0, err);
+}
+
+static int add_job(struct bh_executor *executor, struct bh_job *job, struct bh_error *err)
+{
+	int r = announce(executor, err);
+
 	if (r < 0)
 		return r;
-	made = malloc(sizeof(*made));
-	if (!made)
-		return bh_fail(err, ENOMEM, "queue batch %s", batch->batch_id);
-	/* a step sets the timer itself before it ends */
-	if (!executor->stepping && executor->n_running < executor->n_slots) {
-		r = bh_loop_arm(&executor->loop, 0, err);
-		if (r < 0)
-			return r;
+	if (bh_job_table_add(&executor->jobs, job) < 0)
+		return bh_fail(err, ENOMEM, "queue batch %s", job->batch->batch_id);
+	executor->next_index++;
+	if (executor->past_deadline) {
+		job->cancelled = job->past_deadline = true;
+		job->state = BH_JOB_ENDED;
 	}
-	*made = (struct submission){ .batch = batch,
-		                     .on_result = on_result,
-		                     .userdata = userdata,
-		                     .index = executor->next_index++ };
-	*executor->queue_end = made;
-	executor->queue_end = &made->next;
-	executor->n_queued++;
-	made = NULL;
+	bh_job_list_append(job->cancelled ? &executor->ended : &executor->queue, job);
 	return 0;
+}
+
+int bh_executor_submit(struct bh_executor *executor, const struct bh_batch *batch,
+                       void (*on_result)(struct bh_result *result, void *userdata), void *userdata,
+                       size_t *ret_index, struct bh_error *err)
+{
+	int r = check_room(executor, err);
+
+	if (r == 0)
+		r = bh_batch_check(batch, err);
+	if (r < 0)
+		return r;
+	struct bh_job *job = malloc(sizeof(*job));
+	if (!job)
+		return bh_fail(err, ENOMEM, "queue batch %s", batch->batch_id);
+	*job = (struct bh_job){ .batch = batch,
+		                .on_result = on_result,
+		                .userdata = userdata,
+		                .index = executor->next_index };
+	r = add_job(executor, job, err);
+	if (r < 0) {
+		free(job);
+		return r;
+	}
+	if (ret_index)
+		*ret_index = job->index;
+	struct bh_subject subject = bh_executor_subject(executor, job, 0);
+	bh_subject_tell(&subject, (struct bh_event){ .type = BH_EVENT_QUEUED });
+	return 0;
+}
+
+struct bh_result *bh_executor_next_result(struct bh_executor *executor, void **ret_userdata)
+{
+	struct bh_job *job = bh_job_list_pop(&executor->done);
+
+	if (!job)
+		return NULL;
+	struct bh_result *result = BH_TAKE(job->result, NULL);
+	if (ret_userdata)
+		*ret_userdata = job->userdata;
+	bh_executor_forget(executor, job);
+	return result;
+}
+
+/* ---- stopping ---- */
+
+static void stop_leasing(struct bh_executor *executor, struct bh_job *job)
+{
+	bh_lease_request_withdraw(job->request);
+	executor->n_leasing--;
+}
+
+static void end(struct bh_executor *executor, struct bh_job *job)
+{
+	job->state = BH_JOB_ENDED;
+	bh_job_list_append(&executor->ended, job);
+}
+
+static void cancel_running(struct bh_executor *executor, const struct bh_job *job)
+{
+	struct bh_attempt *attempt = &executor->slots[job->slot].attempt;
+	struct bh_error error = BH_ERROR_UNSET;
+
+	executor->sent = true;
+	attempt->evidence.past_deadline = job->past_deadline;
+	if (bh_attempt_cancel(attempt, executor->sandbox, &error) < 0)
+		bh_executor_give_up_sandbox(executor, &error);
+}
+
+static int cancel(struct bh_executor *executor, struct bh_job *job)
+{
+	if (job->state == BH_JOB_DONE)
+		return -ENOENT;
+	job->past_deadline |= executor->past_deadline && !job->cancelled;
+	job->cancelled = true;
+	switch (job->state) {
+	case BH_JOB_QUEUED:
+		bh_job_list_remove(&executor->queue, job);
+		end(executor, job);
+		break;
+	case BH_JOB_LEASING:
+		stop_leasing(executor, job);
+		end(executor, job);
+		break;
+	case BH_JOB_BACKOFF:
+		bh_backoff_remove(&executor->backoff, job);
+		end(executor, job);
+		break;
+	case BH_JOB_RUNNING:
+		cancel_running(executor, job);
+		break;
+	case BH_JOB_ENDED:
+	case BH_JOB_DONE:
+		break;
+	}
+	return 0;
+}
+
+void bh_executor_cancel_all(struct bh_executor *executor)
+{
+	while (executor->queue.first)
+		(void)cancel(executor, executor->queue.first);
+	for (struct bh_lease_request *request; (request = bh_lease_asker_first(&executor->asker));)
+		(void)cancel(executor, bh_lease_request_userdata(request));
+	while (executor->backoff.n > 0)
+		(void)cancel(executor, bh_backoff_first(&executor->backoff));
+	for (size_t i = 0; i < executor->n_slots; i++)
+		if (executor->slots[i].job)
+			(void)cancel(executor, executor->slots[i].job);
 }
 
 void bh_executor_cancel(struct bh_executor *executor)
 {
-	struct bh_error error = BH_ERROR_UNSET;
-
-	executor->cancelled_below = executor->next_index;
-	for (size_t i = 0; i < executor->n_slots; i++) {
-		if (bh_attempt_cancel(&executor->slots[i].attempt, executor->sandbox, &error) < 0)
-			give_up_sandbox(executor, &error);
-	}
-	executor->sent = true;
-	if (!executor->stepping && bh_loop_arm(&executor->loop, 0, &error) < 0)
-		give_up_sandbox(executor, &error);
+	bh_executor_cancel_all(executor);
+	bh_executor_wake(executor);
 }
 
-void bh_executor_abandon(struct bh_executor *executor)
+int bh_executor_cancel_batch(struct bh_executor *executor, size_t index)
 {
-	drop_sandbox(executor);
-	for (size_t i = 0; i < executor->n_slots; i++) {
-		bh_attempt_done(&executor->slots[i].attempt);
-		free(executor->slots[i].submission);
-		executor->slots[i].submission = NULL;
-	}
-	executor->n_running = 0;
-	while (executor->queue)
-		free(pop_submission(executor));
-}
+	struct bh_job *job = bh_job_table_find(&executor->jobs, index);
 
-/* ---- making one ---- */
-
-static int check_limits(const struct bh_limits *limits, struct bh_error *err)
-{
-	const struct {
-		const char *name;
-		uint64_t value;
-	} needed[] = {
-		{ "timeout", limits->timeout_us },        { "CPU time", limits->cpu_time_us },
-		{ "memory", limits->memory_bytes },       { "processes", limits->max_procs },
-		{ "file size", limits->file_size_bytes }, { "results", limits->results_bytes },
-	};
-
-	for (size_t i = 0; i < BH_COUNT_OF(needed); i++)
-		if (needed[i].value == 0)
-			return bh_fail_plain(err, EINVAL, "limit of %s is 0", needed[i].name);
-	if (limits->results_bytes > SIZE_MAX / 4)
-		return bh_fail_plain(err, EINVAL, "limit of results has to be finite");
-	if (limits->output_bytes > SIZE_MAX / 4)
-		return bh_fail_plain(err, EINVAL, "limit of output has to be finite");
+	if (!job || cancel(executor, job) < 0)
+		return -ENOENT;
+	bh_executor_wake(executor);
 	return 0;
 }
 
-static int check_scratch(const struct bh_executor_options *options, struct bh_error *err)
+int bh_executor_set_deadline(struct bh_executor *executor, uint64_t after_us, struct bh_error *err)
 {
-	uint64_t size = options->scratch_bytes;
-
-	if (size > BH_SCRATCH_MOST)
-		return bh_fail_plain(err, EINVAL, "a scratch of %llu bytes, at most %llu",
-		                     (unsigned long long)size, (unsigned long long)BH_SCRATCH_MOST);
-	if (size > 0 && options->isolation == BH_ISOLATION_NONE)
-		return bh_fail_plain(err, EINVAL,
-		                     "a scratch (--scratch) without isolation: expected "
-		                     "--isolate strict or best-effort");
-	return 0;
+	executor->past_deadline = false;
+	executor->deadline_us = bh_add_saturated(bh_now_us(), after_us);
+	/* a step sets the timer for it */
+	return executor->stepping ? 0 : bh_loop_arm(&executor->loop, 0, err);
 }
 
-static int check_options(const struct bh_executor_options *options, struct bh_error *err)
+void bh_executor_close(struct bh_executor *executor)
 {
-	if (options->max_entries == 0)
-		return bh_fail_plain(err, EINVAL, "at most 0 entries in a batch");
-	if (options->jobs > MAX_JOBS)
-		return bh_fail_plain(err, EINVAL, "%zu batches at a time, at most %d",
-		                     options->jobs, MAX_JOBS);
-	int r = check_scratch(options, err);
-	return r < 0 ? r : check_limits(&options->limits, err);
-}
-
-static size_t online_cpus(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (n < 1)
-		return 1;
-	return n < MAX_JOBS ? (size_t)n : MAX_JOBS;
-}
-
-static int make_slots(struct bh_executor *executor, size_t jobs, struct bh_error *err)
-{
-	size_t n = jobs > 0 ? jobs : online_cpus();
-
-	executor->slots = calloc(n, sizeof(*executor->slots));
-	if (!executor->slots)
-		return bh_fail(err, ENOMEM, "make %zu slots", n);
-	executor->n_slots = n;
-	for (size_t i = 0; i < n; i++) {
-		executor->slots[i].attempt = BH_ATTEMPT_UNSET;
-		executor->slots[i].attempt.loop = &executor->loop;
-		executor->slots[i].attempt.slot = (uint32_t)i;
-	}
-	return 0;
-}
-
-static int find_launcher(struct bh_executor *executor, const char *given, struct bh_error *err)
-{
-	char found[PATH_MAX];
-
-	if (!given) {
-		int r = bh_launcher_find(found, sizeof(found), err);
-		if (r < 0)
-			return r;
-	}
-	executor->launcher = strdup(given ? given : found);
-	if (!executor->launcher)
-		return bh_fail(err, ENOMEM, "copy the path of the launcher");
-	return 0;
-}
-
-/* A caller must be able to tell a handler that can't be run from a sandbox that
- * can't be made, whatever number the failing call gave: what is wrong with the
- * sandbox is -ENOTSUP, but for shortages. */
-static int start_first_sandbox(struct bh_executor *executor, const char *launcher,
-                               struct bh_error *err)
-{
-	char stage[BH_STAGE_TEXT_SIZE] = "";
-	struct bh_error error = BH_ERROR_UNSET;
-
-	int r = find_launcher(executor, launcher, &error);
-	if (r == 0)
-		r = start_sandbox(executor, stage, &error);
-	if (r == 0)
-		return 0;
-	return bh_fail_plain(err, is_shortage(-r) ? -r : ENOTSUP, "no sandbox%s%s: %s",
-	                     stage[0] ? ", " : "", stage, error.text);
-}
-
-static int set_up(struct bh_executor *executor, const struct bh_executor_options *options,
-                  struct bh_error *err)
-{
-	int r = bh_program_open(options, &executor->program, err);
-
-	if (r == 0)
-		r = bh_binds_open(options, executor->program.name, &executor->binds, err);
-	if (r == 0)
-		r = bh_profile_load(options->profile, &executor->profile, err);
-	if (r == 0)
-		r = make_slots(executor, options->jobs, err);
-	if (r == 0)
-		r = bh_loop_init(&executor->loop, err);
-	if (r == 0)
-		r = start_first_sandbox(executor, options->launcher, err);
-	return r;
-}
-
-int bh_executor_new(struct bh_store *store, const struct bh_executor_options *options,
-                    struct bh_executor **ret, struct bh_error *err)
-{
-	int r = check_options(options, err);
-
-	if (r < 0)
-		return r;
-	struct bh_executor *made = calloc(1, sizeof(*made));
-	if (!made)
-		return bh_fail(err, ENOMEM, "make an executor");
-	made->rules = (struct bh_attempt_rules){ .store = store,
-		                                 .limits = options->limits,
-		                                 .max_entries = options->max_entries,
-		                                 .strict_results = options->strict_results };
-	made->isolation = options->isolation;
-	made->scratch_bytes = options->scratch_bytes;
-	made->profile = BH_PROFILE_UNSET;
-	made->program = BH_PROGRAM_UNSET;
-	made->binds = BH_BINDS_UNSET;
-	made->loop = BH_LOOP_UNSET;
-	made->queue_end = &made->queue;
-	r = set_up(made, options, err);
-	if (r < 0) {
-		bh_executor_free(made);
-		return r;
-	}
-	*ret = made;
-	return 0;
-}
-
-void bh_executor_free(struct bh_executor *executor)
-{
-	if (!executor)
-		return;
-	bh_executor_abandon(executor);
-	free(executor->slots);
-	bh_loop_done(&executor->loop);
-	bh_program_done(&executor->program);
-	bh_binds_done(&executor->binds);
-	bh_profile_done(&executor->profile);
-	free(executor->launcher);
-	free(executor);
+	executor->closed = true;
+	bh_executor_wake(executor); /* a step lets the launcher go */
 }

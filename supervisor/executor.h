@@ -13,6 +13,10 @@ struct bh_executor;
  * launcher. Not from inside a callback. */
 void bh_executor_abandon(struct bh_executor *executor);
 
+/* Batches in slots, and those that wait for one; those that wait for something else
+ * (a lease, the time to be tried again) take no one's place. */
+size_t bh_executor_busy(const struct bh_executor *executor);
+
 /* Batches at a time. */
 size_t bh_executor_jobs(const struct bh_executor *executor);
 

@@ -8,6 +8,7 @@
 #include "ipc/wire/base.h"
 #include "supervisor/growth.h"
 #include "supervisor/idmap.h"
+#include "supervisor/lease_queue.h"
 #include "supervisor/store_internal.h"
 #include "supervisor/stored_entry.h"
 
@@ -134,7 +135,7 @@ static int gather(struct gathering *gathering, const struct bh_batch *batch)
 	return 0;
 }
 
-static void hold_entries(struct bh_lease *lease)
+void bh_lease_hold(struct bh_lease *lease)
 {
 	struct bh_lease_stats *stats = &lease->store->leases;
 
@@ -160,7 +161,7 @@ int bh_lease_take(struct bh_store *store, const struct bh_batch *batch, struct b
 	if (r < 0)
 		return bh_fail(err, -r, "take a lease on the entries of a batch");
 
-	hold_entries(&gathering.lease);
+	bh_lease_hold(&gathering.lease);
 	*ret = BH_TAKE(gathering.lease, BH_LEASE_UNSET);
 	return 0;
 }
@@ -170,10 +171,13 @@ void bh_lease_release(struct bh_lease *lease)
 	if (!lease->store)
 		return;
 
-	struct bh_lease_stats *stats = &lease->store->leases;
+	struct bh_store *store = lease->store;
+	struct bh_lease_stats *stats = &store->leases;
 	for (size_t i = 0; i < lease->n_entries; i++) {
-		if (--lease->entries[i]->counter->leases == 0)
+		if (--lease->entries[i]->counter->leases == 0) {
 			stats->entries_in_use--;
+			bh_lease_queue_on_free(store, lease->entries[i]);
+		}
 		bh_stored_entry_unhold(lease->entries[i]);
 	}
 	stats->entries_released += lease->n_entries;
@@ -181,6 +185,7 @@ void bh_lease_release(struct bh_lease *lease)
 	free(lease->entries);
 	free(lease->missing_ids);
 	*lease = BH_LEASE_UNSET;
+	bh_lease_queue_settle(store);
 }
 
 struct bh_span bh_lease_encoded(const struct bh_lease *lease, size_t index)

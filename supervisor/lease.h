@@ -6,7 +6,8 @@
  *
  * A lease covers all entries of a batch or does not exist. It keeps what it was
  * taken on: entries removed from or compressed in the store afterwards stay as
- * they were for the lease. Only the supervisor takes and releases.
+ * they were for the lease. Only the supervisor takes and releases. Who may take
+ * one, and who has to wait, is decided in lease_queue.h.
  * Source: docs/semantics.md, "Leases" and "Building a context". */
 
 #include <stdbool.h>
@@ -35,15 +36,19 @@ struct bh_lease {
 BH_MUST_CHECK
 int bh_batch_count_entries(const struct bh_batch *batch, uint64_t *ret);
 
-/* Takes a lease on the union, in order of first appearance over the batch's
- * tasks, then over its own list; ids that the store lacks are in
- * `missing_ids`. `*ret` is not touched on failure and nothing is then held.
- * -ENOMEM. */
+/* Takes a shared lease on the union, in order of first appearance over the
+ * batch's tasks, then over its own list; ids that the store lacks are in
+ * `missing_ids`. Asks nobody: see bh_lease_ask. `*ret` is not touched on failure
+ * and nothing is then held. -ENOMEM. */
 BH_MUST_CHECK
 int bh_lease_take(struct bh_store *store, const struct bh_batch *batch, struct bh_lease *ret,
                   struct bh_error *err);
 
-/* Releases and resets. A no-op on BH_LEASE_UNSET, so twice is safe. */
+/* Holds the entries that are listed in it, whose holder it becomes. */
+void bh_lease_hold(struct bh_lease *lease);
+
+/* Releases and resets; requests that waited for it are granted. A no-op on BH_LEASE_UNSET, so twice
+ * is safe. */
 void bh_lease_release(struct bh_lease *lease);
 
 /* The encoded bytes of the `index`-th entry, as they were when it was leased. */

@@ -131,6 +131,11 @@ static bool finished_well(const struct bh_evidence *evidence)
 	       records_end(evidence) == BH_RECORDS_DONE;
 }
 
+static const char *deadline_text(const struct bh_evidence *evidence)
+{
+	return evidence->past_deadline ? ": the deadline of the run has passed" : "";
+}
+
 static void set_not_started(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
 	switch (evidence->not_started) {
@@ -143,7 +148,12 @@ static void set_not_started(const struct bh_evidence *evidence, struct bh_outcom
 		            evidence->entry_count, evidence->max_entries);
 		break;
 	case BH_NOT_STARTED_CANCELLED:
-		set_outcome(ret, BH_KIND_CANCELLED, "cancelled before it was started");
+		if (evidence->attempts > 0)
+			set_outcome(ret, BH_KIND_CANCELLED, "cancelled after attempt %" PRIu32 "%s",
+			            evidence->attempts, deadline_text(evidence));
+		else
+			set_outcome(ret, BH_KIND_CANCELLED, "cancelled before it was started%s",
+			            deadline_text(evidence));
 		break;
 	case BH_NOT_STARTED_INTERNAL:
 		set_outcome(ret, BH_KIND_INTERNAL, "handler was not started: %s",
@@ -262,7 +272,8 @@ static bool decide_by_acts(const struct bh_evidence *evidence, struct bh_outcome
 	} else if (evidence->killed_for_forks) {
 		set_process_limit(evidence, ret);
 	} else if (evidence->cancelled && !finished_well(evidence)) {
-		set_outcome(ret, BH_KIND_CANCELLED, "cancelled while it ran");
+		set_outcome(ret, BH_KIND_CANCELLED, "cancelled while it ran%s",
+		            deadline_text(evidence));
 	} else if (evidence->timed_out) {
 		set_timeout(evidence, ret);
 	} else if (ended->cpu_exceeded) {
@@ -472,16 +483,32 @@ static void set_wait_status(const struct bh_evidence *evidence, struct bh_outcom
 		ret->exit_status = WEXITSTATUS(status);
 }
 
+/* What the host was short of at that moment, or a race with who wrote the file. */
+static bool is_passing(const struct bh_evidence *evidence, const struct bh_outcome *outcome)
+{
+	int code = evidence->ended.error.code;
+
+	if (outcome->kind == BH_KIND_SIGNAL)
+		return evidence->ended.host_oom_kills > 0;
+	return outcome->kind == BH_KIND_SPAWN &&
+	       (code == EAGAIN || code == ENOMEM || code == ETXTBSY || code == ENFILE);
+}
+
+void bh_outcome_clear(struct bh_outcome *outcome)
+{
+	*outcome = (struct bh_outcome){ .kind = BH_KIND_NONE, .exit_status = -1 };
+}
+
 void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
-	*ret = (struct bh_outcome){ .kind = BH_KIND_NONE, .exit_status = -1 };
+	bh_outcome_clear(ret);
 
 	set_wait_status(evidence, ret);
 	if (!decide_by_acts(evidence, ret))
 		decide_by_end(evidence, ret);
 	repair_utf8(ret->message);
 	ret->infrastructure = ret->kind == BH_KIND_SANDBOX || ret->kind == BH_KIND_INTERNAL;
-	ret->retryable = ret->infrastructure;
+	ret->retryable = ret->infrastructure || is_passing(evidence, ret);
 }
 
 bool bh_outcome_names_culprit(enum bh_kind kind)

@@ -33,6 +33,7 @@ struct bh_evidence {
 	enum bh_not_started not_started;
 	struct bh_error error;
 	char stage[BH_STAGE_SIZE];
+	uint32_t attempts; /* that came before */
 	uint64_t entry_count;
 	uint64_t max_entries;
 	struct bh_limits limits;
@@ -41,6 +42,7 @@ struct bh_evidence {
 	bool timed_out;     /* SIGTERM was sent for the timeout */
 	bool grace_ran_out; /* and SIGKILL after the grace period */
 	bool cancelled;     /* killed for a cancellation */
+	bool past_deadline; /* of the whole run: that was why it was cancelled */
 	bool launcher_lost; /* `error` says how */
 	bool gave_up;       /* we could not go on with it ourselves: `error` says why */
 	/* what was seen while it ran */
@@ -59,6 +61,9 @@ struct bh_evidence {
 /* Decides. `ret->task_id` is left NULL: the caller sets it to the running task
  * where `bh_outcome_names_culprit`. Never fails. */
 void bh_outcome_decide(const struct bh_evidence *evidence, struct bh_outcome *ret);
+
+/* That of a batch that came to a good end all the same. */
+void bh_outcome_clear(struct bh_outcome *outcome);
 
 /* True where the task that was running when the handler ended is to blame. */
 bool bh_outcome_names_culprit(enum bh_kind kind);

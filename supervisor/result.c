@@ -50,8 +50,12 @@ void bh_result_free(struct bh_result *result)
 	free(result->task_results);
 	free(result->missing_task_ids);
 	free(result->missing_ids);
+	free(result->attempt_log);
 	free(result->out.data);
 	free(result->err.data);
+	for (size_t i = 0; i < result->n_more_memory; i++)
+		free(result->more_memory[i]);
+	free(result->more_memory);
 	free(result->memory); /* the committed bytes, which the task results point into */
 	free(result);
 }

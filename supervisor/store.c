@@ -20,6 +20,7 @@ void bh_store_free(struct bh_store *store)
 	if (!store)
 		return;
 	bh_store_clear(store);
+	bh_idmap_done(&store->lease_queue.places);
 	free(store);
 }
 

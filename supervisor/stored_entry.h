@@ -29,6 +29,7 @@ struct bh_stored_entry {
 	bool searchable;
 	bool compressed;
 	bool counts_second; /* is the counter of a second version, which is alive */
+	bool exclusive;     /* of counter: its one lease shares it with no other */
 	/* What a lease needs, beside the id that it is found by. */
 	uint64_t mark; /* the last lease that met it: see lease.c */
 	uint64_t tokens;

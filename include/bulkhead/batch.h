@@ -24,6 +24,9 @@ struct bh_task {
 	 * and nothing is deeper than 32 containers: here 29, for params stand in
 	 * three others of the context. */
 	struct bh_span params;
+	/* Its batch takes the required entries for itself alone: it waits until no other
+	 * batch holds them, and others wait for it. See docs/semantics.md, "Leases". */
+	bool exclusive;
 };
 
 /* One run of a handler. A planner makes these; a caller may also fill one in.

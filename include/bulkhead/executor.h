@@ -8,14 +8,17 @@
 
 #include "bulkhead/batch.h"
 #include "bulkhead/error.h"
+#include "bulkhead/event.h"
 #include "bulkhead/limits.h"
 #include "bulkhead/result.h"
+#include "bulkhead/retry.h"
 #include "bulkhead/store.h"
 
 /* executor.h: runs batches in sandboxed handlers.
  *
  * An executor belongs to one thread. It has one descriptor to poll and one
- * function to step, installs no signal handlers and waits for no process but
+ * function to step, so that it lives in any loop (examples/epoll.c,
+ * examples/libuv.c), installs no signal handlers and waits for no process but
  * its own launcher. Several executors may share a store. What a handler does is
  * never an error of these functions: it is a result.
  * Source: docs/architecture.md; docs/semantics.md, "Executing". */
@@ -56,9 +59,24 @@ struct bh_executor_options {
 	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
+	struct bh_retry retry;
+	enum bh_poison poison;
+	/* Called for each event, from bh_executor_submit (QUEUED) and bh_executor_step
+	 * (the rest); it may submit and cancel, not step or free. NULL: nobody listens. */
+	void (*on_event)(const struct bh_event *event, void *userdata);
+	void *event_userdata;
+	/* How often to look at the records of running batches for events of tasks, where
+	 * somebody listens; 0: only when they have ended. */
+	uint64_t watch_us;
+	size_t max_queued; /* batches that may wait; 0: no bound */
+	/* Called once from bh_executor_step when there is room again after a submission
+	 * was refused for want of it; it may submit and cancel. May be NULL. */
+	void (*on_room)(void *userdata);
+	void *room_userdata;
 };
-#define BH_EXECUTOR_DEFAULT \
-	((struct bh_executor_options){ .limits = BH_LIMITS_DEFAULT, .max_entries = 200 })
+#define BH_EXECUTOR_DEFAULT            \
+	((struct bh_executor_options){ \
+	        .limits = BH_LIMITS_DEFAULT, .max_entries = 200, .retry = BH_RETRY_DEFAULT })
 
 struct bh_executor;
 
@@ -66,7 +84,7 @@ struct bh_executor;
  * Options are copied; `store` is borrowed and outlives the executor.
  * Errors: -ENOENT, -EACCES, -ENOEXEC, -EISDIR for a handler that can't be run, or
  * a bind that can't be opened;
- * -EINVAL for a profile that is none, limits that make no sense, a scratch too
+ * -EINVAL for a profile that is none, limits or retries that make no sense, a scratch too
  * large or without isolation, a bind whose place can't be one, or an `env` without key or '=';
  * -ENOTSUP when the sandbox can't be set up: `err->text` names the layer or
  * step; -ENOMEM, -EMFILE, -ENFILE for what the host is short of. */
@@ -83,17 +101,29 @@ BH_PUBLIC void bh_executor_free(struct bh_executor *executor);
 BH_PUBLIC int bh_executor_fd(const struct bh_executor *executor);
 
 /* Queues a batch; it starts in bh_executor_step. `batch` and its tasks are
- * borrowed until `on_result` has run, and as long as its result is kept.
+ * borrowed until its result was delivered, and as long as that is kept.
  * `on_result` is called once for each batch submitted, from bh_executor_step,
  * when every process of the batch is gone and its lease is released. It owns
- * the result, and may submit and cancel. `index` of the result counts
- * submissions from 0.
+ * the result, and may submit and cancel. With NULL, the result waits for
+ * bh_executor_next_result. `*ret_index` (may be NULL) counts submissions from 0;
+ * the result has it, and bh_executor_cancel_batch takes it.
  * Errors: -EINVAL for a batch whose tasks repeat an id or whose ids are blank;
+ * -EAGAIN where `max_queued` wait already; -ESHUTDOWN after bh_executor_close;
  * -ENOMEM. Nothing is queued then. */
 BH_PUBLIC BH_MUST_CHECK int
 bh_executor_submit(struct bh_executor *executor, const struct bh_batch *batch,
                    void (*on_result)(struct bh_result *result, void *userdata), void *userdata,
-                   struct bh_error *err);
+                   size_t *ret_index, struct bh_error *err);
+
+/* How many submissions would be taken now; SIZE_MAX without a bound. */
+BH_PUBLIC size_t bh_executor_room(const struct bh_executor *executor);
+
+/* The next result of a batch that was submitted without `on_result`, which is then
+ * the caller's, in the order in which they ended; NULL where none waits. They are
+ * there after a step: take all of them, for a waiting result doesn't make the
+ * descriptor readable. `*ret_userdata` (may be NULL) is what was submitted. */
+BH_PUBLIC struct bh_result *bh_executor_next_result(struct bh_executor *executor,
+                                                    void **ret_userdata);
 
 /* Does what is to be done now: starts batches, reads, enforces deadlines,
  * delivers results. Blocks only while a lost launcher is replaced, or while a
@@ -102,12 +132,26 @@ bh_executor_submit(struct bh_executor *executor, const struct bh_batch *batch,
  * batches that can't go on for that reason are delivered as `internal`. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_step(struct bh_executor *executor, struct bh_error *err);
 
-/* Batches queued or running. */
+/* Batches that have no result yet: queued, running, or waiting to be tried again. */
 BH_PUBLIC size_t bh_executor_pending(const struct bh_executor *executor);
 
-/* Kills what runs and ends it and all that is queued as `cancelled`. Results
- * come through bh_executor_step as always: records complete by then are kept. */
+/* Kills what runs and ends it and all that waits as `cancelled`. Results come
+ * through bh_executor_step as always: records complete by then are kept. */
 BH_PUBLIC void bh_executor_cancel(struct bh_executor *executor);
+
+/* The same for one batch, by its index. -ENOENT where it has its result already,
+ * or was never there. */
+BH_PUBLIC BH_MUST_CHECK int bh_executor_cancel_batch(struct bh_executor *executor, size_t index);
+
+/* In `after_us` from now, everything that is pending then is cancelled, and so is
+ * everything that is submitted later, until another time is set. BH_UNLIMITED:
+ * no more deadline. -errno where the timer can't be set. */
+BH_PUBLIC BH_MUST_CHECK int bh_executor_set_deadline(struct bh_executor *executor,
+                                                     uint64_t after_us, struct bh_error *err);
+
+/* Takes no more batches. What is pending goes on to its end; then the launcher is
+ * let go. Twice is once. */
+BH_PUBLIC void bh_executor_close(struct bh_executor *executor);
 
 /* Steps until nothing is pending or `stop_fd` (-1 for none) becomes readable.
  * Returns 0, -ECANCELED when `stop_fd` said so, or an error of step. */

@@ -77,6 +77,10 @@ struct bh_task_result {
 	struct bh_span value;   /* one MessagePack value: the result, or the error map */
 	bool is_error;
 	bool is_unknown; /* the batch has no such task */
+	/* The handler died over this task, and poison handling went on without it: the
+	 * kind of the death. The error map is the library's then, with the kind as its
+	 * type. BH_KIND_NONE for what the handler wrote itself. */
+	enum bh_kind death;
 };
 
 /* Where there is a cgroup, times and the peak are those of all processes of the
@@ -109,6 +113,15 @@ struct bh_output {
 	uint64_t dropped; /* bytes past the cap */
 };
 
+/* What came of one attempt of several. */
+struct bh_attempt_note {
+	enum bh_kind kind;    /* BH_KIND_NONE: it succeeded */
+	size_t n_tasks;       /* that it was given */
+	uint64_t duration_us; /* from lease to release */
+	uint64_t delay_us;    /* waited before it */
+	const char *task_id;  /* that was running when it failed; NULL where unknown */
+};
+
 /* Owned by whoever took it from the executor; everything inside is freed with
  * it, so nothing inside outlives bh_result_free. */
 struct bh_result {
@@ -124,19 +137,26 @@ struct bh_result {
 	size_t n_missing_task_ids;
 	const char **missing_ids; /* required entries that the store lacks */
 	size_t n_missing_ids;
+	size_t n_tasks; /* of the batch */
 	uint64_t duplicate_results;
 	uint64_t trailing_bytes; /* after a final record */
 	uint64_t entry_count;    /* unique entries required, found or not */
 	uint64_t entries_found;
 	uint64_t total_tokens;
-	uint32_t attempts;    /* handlers started or tried to be started */
-	uint64_t duration_us; /* from lease to release */
-	struct bh_usage usage;
+	uint32_t attempts; /* handlers started or tried to be started */
+	bool flaky;        /* it succeeded when it was tried again */
+	/* Of each attempt, where there was more than one; else NULL. */
+	struct bh_attempt_note *attempt_log;
+	size_t n_attempt_log;
+	uint64_t duration_us;  /* from lease to release, over all attempts */
+	struct bh_usage usage; /* of all attempts together */
 	enum bh_memory_holder memory_held_by;
 	char missing_layers[BH_LAYERS_TEXT_SIZE]; /* of isolation; "" where none is missing */
 	struct bh_output out;
 	struct bh_output err;
-	void *memory; /* private */
+	void *memory; /* private, as what follows */
+	void **more_memory;
+	size_t n_more_memory;
 };
 
 BH_PUBLIC void bh_result_free(struct bh_result *result);

@@ -73,8 +73,13 @@ BH_PUBLIC bool bh_store_next_of_type(const struct bh_store *store, struct bh_sto
 
 /* Leases as counted since the store was made. A lease is taken for all entries
  * of a batch at once: `entries_*` count entries, `leases_*` count batches.
- * When nothing runs, taken and released are equal and `entries_in_use` is 0. */
+ * `leases_requested` is always the sum of those taken, withdrawn and waiting.
+ * When nothing runs or waits, taken and released are equal and `leases_waiting`
+ * and `entries_in_use` are 0. */
 struct bh_lease_stats {
+	uint64_t leases_requested;
+	uint64_t leases_withdrawn; /* given up while they waited */
+	uint64_t leases_waiting;   /* batches that wait now and hold nothing meanwhile */
 	uint64_t leases_taken;
 	uint64_t leases_released;
 	uint64_t entries_taken;

@@ -407,15 +407,22 @@ static int take_record(struct reader *reader, const struct record *record, size_
 	}
 }
 
-static int read_record(struct reader *reader)
+static int parse_record(struct reader *reader, struct record *record)
 {
-	size_t offset = bh_cursor_offset(&reader->cursor);
-	struct record record = { .fields = 0 };
 	uint32_t n_fields;
 
 	int r = read_map(reader, 2, &n_fields, "not a map of one or two keys, as a record is");
 	for (uint32_t i = 0; r == READ_ON && i < n_fields; i++)
-		r = read_field(reader, &record);
+		r = read_field(reader, record);
+	return r;
+}
+
+static int read_record(struct reader *reader)
+{
+	size_t offset = bh_cursor_offset(&reader->cursor);
+	struct record record = { .fields = 0 };
+
+	int r = parse_record(reader, &record);
 	if (r != READ_ON)
 		return r;
 	return take_record(reader, &record, offset);
@@ -501,6 +508,41 @@ void bh_records_done(struct bh_records *records)
 	free(records->task_results);
 	free(records->missing_task_ids);
 	*records = BH_RECORDS_UNSET;
+}
+
+static enum bh_record_type type_of(const struct record *record)
+{
+	switch (record->fields) {
+	case HAS(FIELD_START):
+		return BH_RECORD_START;
+	case HAS(FIELD_TASK) | HAS(FIELD_RESULT):
+		return BH_RECORD_RESULT;
+	case HAS(FIELD_TASK) | HAS(FIELD_ERROR):
+		return BH_RECORD_TASK_ERROR;
+	case HAS(FIELD_ERROR):
+	case HAS(FIELD_DONE):
+		return BH_RECORD_FINAL;
+	default:
+		return BH_RECORD_WRONG;
+	}
+}
+
+void bh_record_peek(struct bh_span bytes, struct bh_record *ret)
+{
+	struct reader reader = { .cursor = bh_cursor_over(bytes),
+		                 .objects = bytes.size,
+		                 .records = BH_RECORDS_UNSET };
+	struct record record = { .fields = 0 };
+
+	int r = parse_record(&reader, &record);
+	if (r != READ_ON) {
+		bool is_short = r == REFUSED && reader.records.end == BH_RECORDS_CUT;
+		*ret = (struct bh_record){ is_short ? BH_RECORD_SHORT : BH_RECORD_WRONG,
+			                   BH_SPAN_NONE, 0 };
+		return;
+	}
+	*ret = (struct bh_record){ type_of(&record), record.text,
+		                   bh_cursor_offset(&reader.cursor) };
 }
 
 struct bh_span bh_record_error_message(struct bh_span error)

@@ -49,6 +49,26 @@ int bh_records_read(struct bh_span bytes, const struct bh_batch *batch, struct b
                     struct bh_error *err);
 void bh_records_done(struct bh_records *records);
 
+/* One record by itself, for news about a handler that still runs. */
+enum bh_record_type {
+	BH_RECORD_START,      /* of `task_id` */
+	BH_RECORD_RESULT,     /* the same */
+	BH_RECORD_TASK_ERROR, /* the same */
+	BH_RECORD_FINAL,      /* nothing that counts comes behind it */
+	BH_RECORD_SHORT,      /* the bytes end before the record does */
+	BH_RECORD_WRONG,      /* it is none */
+};
+
+struct bh_record {
+	enum bh_record_type type;
+	struct bh_span task_id; /* inside the bytes */
+	size_t size;            /* of the whole record; 0 where SHORT or WRONG */
+};
+
+/* Reads the record that `bytes` begin with, as strictly as bh_records_read does.
+ * One for which there is no memory is WRONG. */
+void bh_record_peek(struct bh_span bytes, struct bh_record *ret);
+
 /* The "message" str of an error map ({"message": str, …}), which
  * bh_records_read has checked. */
 struct bh_span bh_record_error_message(struct bh_span error);

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bulkhead/error.h"
 
@@ -47,6 +48,15 @@ int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_err
 BH_MUST_CHECK
 int bh_region_copy_committed(const struct bh_region *region, uint8_t **ret, size_t *ret_size,
                              struct bh_error *err);
+
+/* Reads up to `size` bytes that a live handler has committed, from `offset` on:
+ * news, which it may change later. `*ret_committed` is how far it has come. Takes
+ * no lock that a handler can hold: lseek(2) waits for a write in progress on the
+ * same open file, proc(5)'s fdinfo does not. Returns the number of bytes; -ENOENT
+ * and the like where there is no /proc. */
+BH_MUST_CHECK
+ssize_t bh_region_peek_committed(const struct bh_region *region, size_t offset, void *buffer,
+                                 size_t size, size_t *ret_committed);
 
 /* Closes and resets. A no-op on BH_REGION_UNSET, so twice is safe. */
 void bh_region_done(struct bh_region *region);

@@ -98,7 +98,7 @@ static const struct {
 } refused[] = {
 	{ { NULL }, "no input" },
 	{ { "--entrie", "x" }, "unknown option --entrie" },
-	{ { "--retries", "1" }, "unknown option --retries" },
+	{ { "--no-such", "1" }, "unknown option --no-such" },
 	{ { "-x" }, "unknown option -x" },
 	{ { "-qx" }, "unknown option -x" },
 	{ { "--entries" }, "--entries: nothing follows, expected [NAME=]PATH" },

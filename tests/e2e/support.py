@@ -46,6 +46,7 @@ def documented_members(key):
 RESULT_KEYS = sorted(documented_keys("batch_id`, `index"))
 ERROR_KEYS = sorted(documented_keys("kind`, `message"))
 USAGE_KEYS = sorted(documented_members("usage"))
+ATTEMPT_KEYS = sorted(documented_members("attempt_log"))
 SYSCALL_KEYS = sorted(documented_members("syscall"))
 
 
@@ -231,6 +232,9 @@ class Case(unittest.TestCase):
         for result in results:
             self.assertEqual(sorted(result), RESULT_KEYS)
             self.assertEqual(sorted(result["usage"]), USAGE_KEYS)
+            self.assertEqual(len(result["attempt_log"]), result["attempts"])
+            for attempt in result["attempt_log"]:
+                self.assertEqual(sorted(attempt), ATTEMPT_KEYS)
             self.assertEqual(result["success"], result["error"] is None)
             if result["error"] is not None:
                 self.assertEqual(sorted(result["error"]), ERROR_KEYS)

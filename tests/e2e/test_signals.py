@@ -168,6 +168,24 @@ class Stopped(Case):
         self.assertEqual(pathlib.Path("/proc/self/mounts").read_text(), mounts)
 
 
+class Deadline(Case):
+    def test_what_runs_is_cancelled_and_the_rest_has_no_line(self):
+        batches = self.batches(["a"], ["b"], ["c"], ["d"], b={"fail": "hang-ignoring-term"})
+        run = self.bulkhead("run", "-j", "1", "--deadline", "2s", "--batches", batches, "--",
+                            FAULTY, "none", self.marker)
+        self.assert_status(run, 1)
+        self.assertIn(len(run.results), (1, 2))  # one on a machine that is slow enough
+        self.assertEqual(run.results[-1]["error"]["kind"], "cancelled")
+        self.assertIn("deadline", run.results[-1]["error"]["message"])
+        self.assertIn("deadline", run.err)
+        self.assert_nothing_left()
+
+    def test_a_run_that_is_fast_enough_notices_nothing(self):
+        run = self.bulkhead("run", "--deadline", "1h", "--batches", self.batches(["a"]), "--",
+                            FAULTY)
+        self.assert_status(run, 0)
+
+
 class LauncherLost(Case):
     def test_batches_that_ran_are_internal_and_the_next_ones_run(self):
         for isolate in ("strict", "none"):

@@ -86,9 +86,25 @@ static void check_value(const uint8_t *data, size_t size)
 		check_msgpack(data, size, bh_cursor_offset(&cursor));
 }
 
+/* One at a time as all at once: whole records are as many bytes. */
+static void check_peeks(const uint8_t *data, size_t size)
+{
+	struct bh_record record = { .type = BH_RECORD_START };
+	size_t at = 0;
+
+	while (at < size && record.type < BH_RECORD_FINAL) {
+		bh_record_peek((struct bh_span){ data + at, size - at }, &record);
+		must(record.size <= size - at);
+		must((record.size > 0) == (record.type <= BH_RECORD_FINAL));
+		check_inside(record.task_id, data, size);
+		at += record.size;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check_records(data, size);
 	check_value(data, size);
+	check_peeks(data, size);
 	return 0;
 }

@@ -668,6 +668,61 @@ START_TEST(an_error_map_gives_its_message)
 }
 END_TEST
 
+START_TEST(a_record_by_itself_says_what_it_is_and_where_it_ends)
+{
+	static const struct {
+		enum bh_record_type type;
+		const char *task_id;
+	} wanted[] = { { BH_RECORD_START, "a" },
+		       { BH_RECORD_RESULT, "a" },
+		       { BH_RECORD_TASK_ERROR, "b" },
+		       { BH_RECORD_FINAL, NULL } };
+	struct output output;
+	size_t at = 0;
+
+	output_init(&output);
+	put_start(&output, "a");
+	put_result(&output, "a", "value");
+	put_error(&output, "b", "message");
+	put_done(&output);
+	for (size_t i = 0; i < BH_COUNT_OF(wanted); i++) {
+		const char *bytes = output.buffer.data + at;
+		struct bh_record record;
+
+		bh_record_peek((struct bh_span){ bytes, output.buffer.size - at }, &record);
+		ck_assert_int_eq(record.type, wanted[i].type);
+		if (wanted[i].task_id)
+			check_span(record.task_id, wanted[i].task_id);
+		size_t size = record.size;
+		for (size_t cut = 0; cut < size; cut++) {
+			bh_record_peek((struct bh_span){ bytes, cut }, &record);
+			ck_assert_int_eq(record.type, BH_RECORD_SHORT);
+			ck_assert_uint_eq(record.size, 0);
+		}
+		at += size;
+	}
+	ck_assert_uint_eq(at, output.buffer.size);
+	output_done(&output);
+}
+END_TEST
+
+START_TEST(bytes_that_are_no_record_are_wrong)
+{
+	static const struct bh_span wrong[] = { { BYTES("\xc1") },
+		                                { BYTES("\x01") },
+		                                { BYTES("\x80") },
+		                                { BYTES("\x81\xa4task\xa1x") },
+		                                { BYTES("\x81\xa5start\xa1\xff") },
+		                                { BYTES("\x81\xa4none\xc0") } };
+	struct bh_record record;
+
+	for (size_t i = 0; i < BH_COUNT_OF(wrong); i++) {
+		bh_record_peek(wrong[i], &record);
+		ck_assert_int_eq(record.type, BH_RECORD_WRONG);
+	}
+}
+END_TEST
+
 /* A slow and obvious model of what a list of results comes to. */
 struct model {
 	char id[8];
@@ -789,6 +844,8 @@ static TCase *record_tests(void)
 	tcase_add_test(tests, keys_of_a_record_stand_in_any_order);
 	tcase_add_test(tests, a_batch_without_tasks_has_records_all_the_same);
 	tcase_add_test(tests, an_error_map_gives_its_message);
+	tcase_add_test(tests, a_record_by_itself_says_what_it_is_and_where_it_ends);
+	tcase_add_test(tests, bytes_that_are_no_record_are_wrong);
 	return tests;
 }
 

@@ -365,6 +365,26 @@ START_TEST(what_a_handler_sets_on_its_descriptor_does_not_stop_the_copy)
 }
 END_TEST
 
+START_TEST(what_is_committed_can_be_peeked_at_from_any_offset)
+{
+	BH_CLEANUP(bh_region_done) struct bh_region region = open_results(1);
+	char bytes[8];
+	size_t committed = 0;
+
+	ck_assert_int_eq(bh_region_peek_committed(&region, 0, bytes, 8, &committed), 0);
+	ck_assert_uint_eq(committed, 0);
+	ck_assert_int_eq(write(region.fd, "0123456789", 10), 10);
+	ck_assert_int_eq(bh_region_peek_committed(&region, 4, bytes, 3, &committed), 3);
+	ck_assert_mem_eq(bytes, "456", 3);
+	ck_assert_uint_eq(committed, 10);
+	ck_assert_int_eq(bh_region_peek_committed(&region, 8, bytes, 8, &committed), 2);
+	ck_assert_int_eq(bh_region_peek_committed(&region, 4096, bytes, 8, &committed), 0);
+	ck_assert_int_ge(lseek(region.fd, (off_t)1 << 60, SEEK_SET), 0);
+	ck_assert_int_eq(bh_region_peek_committed(&region, 0, bytes, 8, &committed), 8);
+	ck_assert_uint_eq(committed, region.size);
+}
+END_TEST
+
 START_TEST(a_capacity_of_nothing_or_of_everything_is_refused)
 {
 	struct bh_region region = BH_REGION_UNSET;
@@ -426,6 +446,7 @@ static TCase *result_tests(void)
 	tcase_add_test(tests, a_punched_hole_reads_as_zeros);
 	tcase_add_test(tests, a_copy_does_not_change_when_the_region_does);
 	tcase_add_test(tests, what_a_handler_sets_on_its_descriptor_does_not_stop_the_copy);
+	tcase_add_test(tests, what_is_committed_can_be_peeked_at_from_any_offset);
 	tcase_add_test(tests, a_capacity_of_nothing_or_of_everything_is_refused);
 	tcase_add_test(tests, a_region_that_is_unset_can_be_closed_and_not_copied);
 	return tests;

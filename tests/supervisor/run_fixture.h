@@ -27,7 +27,7 @@ void run_add_entry(struct run *run, const char *id, const char *content);
 /* An entry of `size` bytes, all of them 'a'. */
 void run_add_letters(struct run *run, const char *id, size_t size);
 
-#define BATCH_MAX_TASKS 4
+#define BATCH_MAX_TASKS 8
 
 struct test_batch {
 	struct bh_batch batch;

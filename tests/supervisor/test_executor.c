@@ -377,7 +377,7 @@ static void count_result(struct bh_result *result, void *userdata)
 		return;
 	tally->to_submit--;
 	ck_assert_int_eq(bh_executor_submit(tally->run->executor, &tally->batch->batch,
-	                                    count_result, tally, NULL),
+	                                    count_result, tally, NULL, NULL),
 	                 0);
 }
 
@@ -385,7 +385,7 @@ static void submit(struct run *run, const struct test_batch *batch, struct tally
 {
 	struct bh_error err = BH_ERROR_UNSET;
 
-	int r = bh_executor_submit(run->executor, &batch->batch, count_result, tally, &err);
+	int r = bh_executor_submit(run->executor, &batch->batch, count_result, tally, NULL, &err);
 	ck_assert_msg(r == 0, "submit: %s", err.text);
 }
 
@@ -437,8 +437,9 @@ START_TEST(a_callback_may_not_step)
 	run_open(&run);
 	batch_init(&batch, "b");
 	struct tally tally = { .run = &run };
-	ck_assert_int_eq(
-	        bh_executor_submit(run.executor, &batch.batch, step_in_callback, &tally, NULL), 0);
+	ck_assert_int_eq(bh_executor_submit(run.executor, &batch.batch, step_in_callback, &tally,
+	                                    NULL, NULL),
+	                 0);
 	drain(&run);
 	ck_assert_uint_eq(tally.n_results, 1);
 	run_done(&run);
@@ -775,7 +776,7 @@ START_TEST(a_launcher_found_lost_when_it_is_asked_is_replaced_at_once)
 	batch_add_way(&batch, "t", "none", NULL, 0);
 	struct tally tally = { .run = &run, .batch = &batch, .expect_success = true };
 	ck_assert_int_eq(bh_executor_submit(run.executor, &batch.batch, kill_launcher_and_submit,
-	                                    &tally, NULL),
+	                                    &tally, NULL, NULL),
 	                 0);
 	drain(&run);
 	ck_assert_uint_eq(tally.n_results, 1);
@@ -1190,7 +1191,7 @@ START_TEST(a_batch_that_makes_no_context_is_not_queued)
 	batch_add(&batch, bad_batches[_i].second, NULL);
 	batch.batch.entry_ids = &bad_batches[_i].entry;
 	batch.batch.n_entry_ids = 1;
-	int r = bh_executor_submit(run.executor, &batch.batch, count_result, &tally, &err);
+	int r = bh_executor_submit(run.executor, &batch.batch, count_result, &tally, NULL, &err);
 	ck_assert_msg(r == -EINVAL, "%s: got %d", bad_batches[_i].why, r);
 	ck_assert_str_ne(err.text, "");
 	ck_assert_uint_eq(bh_executor_pending(run.executor), 0);

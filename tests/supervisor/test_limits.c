@@ -213,8 +213,9 @@ START_TEST(no_neighbour_dies_with_a_batch_that_runs_out_of_memory)
 	run_open(&quiet);
 	batch_init(&sleeper, "sleeper");
 	batch_add_way(&sleeper, "t", "sleep", "ms", 1500);
-	ck_assert_int_eq(
-	        bh_executor_submit(quiet.executor, &sleeper.batch, keep_result, results, &err), 0);
+	ck_assert_int_eq(bh_executor_submit(quiet.executor, &sleeper.batch, keep_result, results,
+	                                    NULL, &err),
+	                 0);
 	ck_assert_int_eq(bh_executor_step(quiet.executor, &err), 0);
 
 	greed_init(&greed, "heap", 0);
@@ -258,7 +259,7 @@ START_TEST(slots_of_one_launcher_have_their_limits_each)
 		batch_init(&batches[i], "b");
 		batch_add(&batches[i], "t", NULL);
 		ck_assert_int_eq(bh_executor_submit(run.executor, &batches[i].batch, count_kinds,
-		                                    kinds, &err),
+		                                    kinds, NULL, &err),
 		                 0);
 	}
 	ck_assert_int_eq(bh_executor_drain(run.executor, -1, &err), 0);
@@ -387,9 +388,9 @@ static void be_killed(void)
 
 	greed_init(&greed, "spin-threads", 2);
 	run_open(&greed.run);
-	ck_assert_int_eq(
-	        bh_executor_submit(greed.run.executor, &greed.batch.batch, count_kinds, NULL, &err),
-	        0);
+	ck_assert_int_eq(bh_executor_submit(greed.run.executor, &greed.batch.batch, count_kinds,
+	                                    NULL, NULL, &err),
+	                 0);
 	ck_assert_int_eq(bh_executor_step(greed.run.executor, &err), 0);
 	usleep(100 * 1000);
 	raise(SIGKILL);

@@ -385,9 +385,60 @@ START_TEST(evidence_comes_to_its_kind)
 	ck_assert_int_eq(outcome.message[0] == '\0', outcome.kind == BH_KIND_NONE);
 	bool infrastructure = outcome.kind == BH_KIND_SANDBOX || outcome.kind == BH_KIND_INTERNAL;
 	ck_assert_int_eq(outcome.infrastructure, infrastructure);
-	ck_assert_int_eq(outcome.retryable, infrastructure);
+	/* what passes by itself is told by a test of its own */
+	ck_assert_int_eq(outcome.retryable,
+	                 infrastructure || decided[_i].evidence.ended.host_oom_kills > 0);
 	ck_assert_int_eq(outcome.has_syscall, decided[_i].evidence.has_syscall);
 	ck_assert_ptr_null(outcome.task_id);
+}
+END_TEST
+
+static const struct {
+	const char *why;
+	struct bh_message_ended ended;
+	bool retryable;
+} passing[] = {
+	{ "the file is still written to",
+	  { .by = BH_ENDED_NO_EXEC, .error = { .code = ETXTBSY, .text = "exec" } },
+	  true },
+	{ "no memory to execute it",
+	  { .by = BH_ENDED_NO_EXEC, .error = { .code = ENOMEM, .text = "exec" } },
+	  true },
+	{ "no such interpreter",
+	  { .by = BH_ENDED_NO_EXEC, .error = { .code = ENOENT, .text = "exec" } },
+	  false },
+	{ "the host ran out of memory",
+	  { .by = BH_ENDED_EXITED, .wait_status = SIGNALED(SIGKILL), .host_oom_kills = 1 },
+	  true },
+	{ "it ran out of its own",
+	  { .by = BH_ENDED_EXITED, .wait_status = SIGNALED(SIGKILL), .oom_kills = 1 },
+	  false },
+	{ "killed by itself", { .by = BH_ENDED_EXITED, .wait_status = SIGNALED(SIGKILL) }, false },
+};
+
+START_TEST(what_can_pass_by_itself_is_retryable)
+{
+	const struct bh_evidence evidence = { .limits = BH_LIMITS_DEFAULT,
+		                              .ended = passing[_i].ended };
+	struct bh_outcome outcome;
+
+	bh_outcome_decide(&evidence, &outcome);
+	ck_assert_msg(outcome.retryable == passing[_i].retryable, "%s: %s", passing[_i].why,
+	              outcome.message);
+}
+END_TEST
+
+START_TEST(a_cancellation_after_attempts_says_so)
+{
+	const struct bh_evidence evidence = { .not_started = BH_NOT_STARTED_CANCELLED,
+		                              .attempts = 2,
+		                              .past_deadline = true };
+	struct bh_outcome outcome;
+
+	bh_outcome_decide(&evidence, &outcome);
+	ck_assert_int_eq(outcome.kind, BH_KIND_CANCELLED);
+	ck_assert_str_eq(outcome.message,
+	                 "cancelled after attempt 2: the deadline of the run has passed");
 }
 END_TEST
 
@@ -511,6 +562,8 @@ int main(void)
 	TCase *tcase = tcase_create("outcome");
 
 	tcase_add_loop_test(tcase, evidence_comes_to_its_kind, 0, (int)BH_COUNT_OF(decided));
+	tcase_add_loop_test(tcase, what_can_pass_by_itself_is_retryable, 0, BH_COUNT_OF(passing));
+	tcase_add_test(tcase, a_cancellation_after_attempts_says_so);
 	tcase_add_loop_test(tcase, the_wait_status_is_told_as_it_was, 0,
 	                    (int)BH_COUNT_OF(statuses));
 	tcase_add_test(tcase, the_stage_that_failed_is_told);

@@ -20,6 +20,14 @@ WAY(die_exit_zero)
 	exit(0);
 }
 
+/* Does well from one attempt on. */
+WAY(die_at_first)
+{
+	if ((int64_t)bh_handler_batch(handler)->attempt < param(task, "passes_at", 2))
+		exit((int)param(task, "status", 1));
+	return tell_none(handler, task);
+}
+
 /* Writes to a page that may not be written to: a fault at a valid address, which
  * no compiler can take for undefined behaviour. */
 WAY(die_segv)

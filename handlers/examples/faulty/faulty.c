@@ -18,6 +18,7 @@ static const struct way ways[] = {
 
 	{ "exit", die_exit },           /* params "status", 1 */
 	{ "exit-zero", die_exit_zero }, /* with work left to do */
+	{ "flaky", die_at_first },      /* params "passes_at", 2; "status", 1 */
 	{ "segv", die_segv },
 	{ "abort", die_abort },
 	{ "kill-self", die_by_signal }, /* params "signal", SIGKILL */

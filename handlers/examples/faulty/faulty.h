@@ -36,6 +36,7 @@ int say_raw(const struct bh_handler_task *task, const void *value, size_t size);
 /* ---- die.c: ends of the process ---- */
 WAY(die_exit);
 WAY(die_exit_zero);
+WAY(die_at_first);
 WAY(die_segv);
 WAY(die_abort);
 WAY(die_by_signal);
