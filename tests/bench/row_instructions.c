@@ -117,6 +117,12 @@ int bench_instructions(const struct bench_options *options, struct bench_report 
 	bench_note(report, "valgrind can't run what is built with sanitizers");
 	return 0;
 #endif
+	if (geteuid() != 0) {
+		report->skipped = true;
+		bench_note(report, "valgrind dies of the clone into a user namespace by which an "
+		                   "ordinary user starts a launcher");
+		return 0;
+	}
 	int r = count_batches(FEW, &with_few, err);
 	if (r == 0)
 		r = count_batches(more, &with_more, err);
