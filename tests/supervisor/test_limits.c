@@ -342,12 +342,13 @@ START_TEST(usage_counts_processes_that_nobody_waited_for)
 
 	greed_init(&greed, "spin-processes", 4);
 	greed.run.options.limits.max_procs = 8;
-	greed.run.options.limits.timeout_us = 500 * 1000;
+	greed.run.options.limits.timeout_us = 1000 * 1000;
 	greed.run.options.limits.grace_us = 10 * 1000;
 	struct bh_result *result = greed_run(&greed);
 
 	expect_kind(result, BH_KIND_TIMEOUT);
-	ck_assert_uint_gt(result->usage.user_us + result->usage.system_us, 200 * 1000);
+	/* far more than the handler's own process, and less than a busy machine gives */
+	ck_assert_uint_gt(result->usage.user_us + result->usage.system_us, 50 * 1000);
 	greed_done(&greed, result);
 }
 END_TEST
