@@ -31,6 +31,7 @@
 #include "sandbox/binds.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/executable.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/namespaces.h"
@@ -103,6 +104,22 @@ static bool is_script(int fd)
 	return pread(fd, head, sizeof(head), 0) == sizeof(head) && memcmp(head, "#!", 2) == 0;
 }
 
+/* The program as it was when it was checked: a copy, but for handlers that are
+ * trusted and on hosts that let no memory be executed. */
+static int open_program(const struct launcher *l, const char *path, int handler_fd, int *ret,
+                        struct bh_error *err)
+{
+	int r = -EACCES;
+
+	if (l->plan.confined && !l->plan.namespaces)
+		r = bh_executable_seal(handler_fd, ret, err);
+	if (r != -EACCES)
+		return r;
+	*ret = l->plan.namespaces ? open(path, O_RDONLY | O_CLOEXEC)
+	                          : fcntl(handler_fd, F_DUPFD_CLOEXEC, 0);
+	return *ret < 0 ? bh_fail(err, errno, "open the handler at %s", path) : 0;
+}
+
 /* Where the handler is executed from: a descriptor for a program, a path for a
  * script, whose interpreter opens it once more. */
 static int plan_executable(struct launcher *l, const char *path, int handler_fd,
@@ -112,11 +129,7 @@ static int plan_executable(struct launcher *l, const char *path, int handler_fd,
 	l->plan.script = path;
 	if (is_script(handler_fd))
 		return 0;
-	l->plan.executable = l->plan.namespaces ? open(path, O_RDONLY | O_CLOEXEC)
-	                                        : fcntl(handler_fd, F_DUPFD_CLOEXEC, 0);
-	if (l->plan.executable < 0)
-		return bh_fail(err, errno, "open the handler at %s", path);
-	return 0;
+	return open_program(l, path, handler_fd, &l->plan.executable, err);
 }
 
 /* Root's power has done its work: from here on there is none on the host. The
@@ -246,13 +259,28 @@ static int say_cgroups(const struct bh_cgroup *cgroup, struct bh_error *err)
 	return bh_channel_send(SOCKET_FD, &message, sizeof(message), parents, cgroup->n_trees, err);
 }
 
+static bool has_memory_cgroup(const struct launcher *l)
+{
+	return l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_MEMORY);
+}
+
+/* The files that a confined handler can write to are in memory. Where no cgroup
+ * counts them, none of them may be larger than that may be. */
+static bool memory_holds_files(const struct launcher *l)
+{
+	return l->plan.confined && !has_memory_cgroup(l) &&
+	       l->limits.memory_bytes < l->limits.file_size_bytes;
+}
+
 /* What a cgroup holds for the whole batch needs no limit for each process: that
  * would only be hit first, and then the batch's end would look like another. */
 static void plan_rlimits(struct launcher *l, bool count_processes)
 {
 	struct bh_limits limits = l->limits;
 
-	if (l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_MEMORY))
+	if (memory_holds_files(l))
+		limits.file_size_bytes = limits.memory_bytes;
+	if (has_memory_cgroup(l))
 		limits.memory_bytes = BH_UNLIMITED;
 	if (l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_PIDS))
 		count_processes = false;
@@ -417,9 +445,9 @@ static void describe_cgroup(const struct launcher *l, struct bh_slot *slot,
 	struct bh_cgroup_usage usage;
 
 	if (l->limits.memory_bytes != BH_UNLIMITED)
-		ret->memory_held_by = l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_MEMORY)
-		                              ? BH_MEMORY_HELD_BY_CGROUP
-		                              : BH_MEMORY_HELD_BY_RLIMIT;
+		ret->memory_held_by = has_memory_cgroup(l) ? BH_MEMORY_HELD_BY_CGROUP
+		                                           : BH_MEMORY_HELD_BY_RLIMIT;
+	ret->memory_held_files = memory_holds_files(l);
 	bh_cgroup_end(&l->plan.cgroup, &slot->cgroup, !l->plan.namespaces, &usage);
 	describe_time(&usage, ret);
 	ret->memory_peak_bytes = usage.peak_bytes;

@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
 #include "sandbox/binds.h"
+#include "sandbox/executable.h"
 #include "sandbox/protect.h"
 
 /* Where the new root is put together: a directory that every system has. Paths
@@ -49,16 +49,12 @@ static int make_file(const char *path, const char *text, struct bh_error *err)
 static int copy_fd(int from, const char *path, mode_t mode, struct bh_error *err)
 {
 	BH_CLEANUP(bh_fd_done) int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	off_t offset = 0;
-	ssize_t n;
 
 	if (to < 0)
 		return bh_fail(err, errno, "make file %s in the new root", path);
-	do
-		n = sendfile(to, from, &offset, (size_t)1 << 30);
-	while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
-		return bh_fail(err, errno, "copy to %s in the new root", path);
+	int r = bh_executable_copy(from, to);
+	if (r < 0)
+		return bh_fail(err, -r, "copy to %s in the new root", path);
 	if (fchmod(to, mode) < 0)
 		return bh_fail(err, errno, "set the mode of %s in the new root", path);
 	return 0;

@@ -307,7 +307,8 @@ static void decide_by_signal(const struct bh_evidence *evidence, int number, str
 		            signal_text(number).text);
 		return;
 	}
-	if (number == SIGXFSZ && evidence->limits.file_size_bytes != BH_UNLIMITED) {
+	if (number == SIGXFSZ && evidence->limits.file_size_bytes != BH_UNLIMITED &&
+	    !evidence->ended.memory_held_files) {
 		set_outcome(ret, BH_KIND_FILE_LIMIT,
 		            "a file grew past the limit of %" PRIu64 " bytes",
 		            evidence->limits.file_size_bytes);
@@ -319,6 +320,11 @@ static void decide_by_signal(const struct bh_evidence *evidence, int number, str
 		return;
 	}
 	set_outcome(ret, BH_KIND_SIGNAL, "killed by %s", signal_text(number).text);
+	if (number == SIGXFSZ && evidence->ended.memory_held_files)
+		append_text(ret,
+		            ", as the kernel kills for a file that grows past the memory limit of "
+		            "%" PRIu64 " bytes where no cgroup counts it",
+		            evidence->limits.memory_bytes);
 	if (evidence->ended.host_oom_kills > 0)
 		append_text(ret, ", for want of memory outside of the batch");
 	if (evidence->results_full)

@@ -33,7 +33,7 @@
 #include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
-#define BH_MESSAGE_VERSION 4
+#define BH_MESSAGE_VERSION 5
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
@@ -118,6 +118,7 @@ struct bh_message_ended {
 	uint64_t pids_hits;         /* processes and threads refused at the limit */
 	uint32_t cpu_exceeded;      /* killed for the CPU time of all processes */
 	uint32_t memory_held_by;    /* enum bh_memory_holder */
+	uint32_t memory_held_files; /* the memory limit was the limit of each file, too */
 	struct bh_error error;
 	char stage[BH_STAGE_TEXT_SIZE];
 };

@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
 #include "sandbox/arguments.h"
 #include "sandbox/bound.h"
+#include "sandbox/executable.h"
 #include "sandbox/rlimits.h"
 
 static const struct rlimit *row_of(const struct bh_rlimits *plan, int resource)
@@ -201,6 +204,35 @@ START_TEST(strings_of_a_wrong_shape_are_refused)
 }
 END_TEST
 
+static int run(int fd)
+{
+	char *const argv[] = { "true", NULL };
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fexecve(fd, argv, argv + 1);
+		_exit(99);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+START_TEST(sealed_copy_of_a_program_runs_and_never_changes)
+{
+	BH_CLEANUP(bh_fd_done) int program = open("/bin/true", O_RDONLY | O_CLOEXEC);
+	BH_CLEANUP(bh_fd_done) int copy = -1;
+
+	ck_assert_int_ge(program, 0);
+	ck_assert_int_eq(bh_executable_seal(program, &copy, NULL), 0);
+	ck_assert_int_eq(lseek(copy, 0, SEEK_END), lseek(program, 0, SEEK_END));
+	ck_assert_int_eq(run(copy), 0);
+	ck_assert_int_lt(pwrite(copy, "x", 1, 0), 0);
+	ck_assert_int_lt(ftruncate(copy, 1), 0);
+	ck_assert_int_eq(fcntl(copy, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("plan");
@@ -210,6 +242,7 @@ static Suite *suite(void)
 	tcase_add_test(c, no_limit_is_no_limit);
 	tcase_add_test(c, no_row_asks_for_more_than_the_caller_has);
 	tcase_add_test(c, common_limits_are_lowered_at_once);
+	tcase_add_test(c, sealed_copy_of_a_program_runs_and_never_changes);
 	tcase_add_test(c, strings_survive_the_way_to_the_launcher);
 	tcase_add_test(c, nothing_is_needed_but_a_path_and_a_name);
 	tcase_add_test(c, what_is_bound_is_what_was_opened_or_nothing);
