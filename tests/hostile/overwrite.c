@@ -37,7 +37,7 @@ static void write_to_host(struct attack *a)
 {
 	char path[64];
 
-	open_to_write(a, bait_path(a, "launcher"));
+	open_to_write(a, bait_path(a, "bulkhead-launcher"));
 	open_to_write(a, text_of(a, "handler"));
 	snprintf(path, sizeof(path), "/proc/%d/exe", getppid());
 	open_to_write(a, path);

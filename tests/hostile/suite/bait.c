@@ -174,7 +174,7 @@ const char *bait_copy_launcher(const struct bait *bait)
 {
 	static char path[128];
 
-	snprintf(path, sizeof(path), "%s/launcher", bait->folder);
+	snprintf(path, sizeof(path), "%s/bulkhead-launcher", bait->folder);
 	bait_copy_file(BH_BUILD_DIR "/bin/bulkhead-launcher", path);
 	return path;
 }

@@ -54,7 +54,8 @@ bool trial_lacks(const struct bh_result *result, const char *layers);
 
 void not_run(const char *what, const char *way, const char *why);
 
-/* Descendants of this process. */
+/* Descendants of this process, without launchers and what they have made ahead for
+ * batches to come, which runs in their image. */
 size_t count_descendants(void);
 
 #endif
