@@ -23,10 +23,11 @@ static int begin_empty(struct bh_attempt *attempt, const struct bh_attempt_rules
 	attempt->batch = batch;
 	attempt->begun_us = bh_now_us();
 	attempt->deadline_us = UINT64_MAX;
-	attempt->evidence = (struct bh_evidence){ .attempts = attempt->number - 1,
-		                                  .max_entries = rules->max_entries,
-		                                  .limits = rules->limits,
-		                                  .strict_results = rules->strict_results };
+	/* all else of it is unset, as the attempt was */
+	attempt->evidence.attempts = attempt->number - 1;
+	attempt->evidence.max_entries = rules->max_entries;
+	attempt->evidence.limits = rules->limits;
+	attempt->evidence.strict_results = rules->strict_results;
 	return 0;
 }
 

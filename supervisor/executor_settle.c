@@ -186,9 +186,11 @@ void bh_executor_settle(struct bh_executor *executor, struct bh_slot *slot)
 	struct bh_result *result = bh_attempt_finish(&slot->attempt, keep ? &lease : NULL);
 	struct bh_job *job = BH_TAKE(slot->job, NULL);
 	uint32_t attempt = attempts_of(job, result);
-	struct failure failure = { .failed = !result->success && result->attempts > 0 };
+	struct failure failure; /* too large to be cleared for every batch that succeeds */
 
 	executor->n_running--;
+	failure.failed = !result->success && result->attempts > 0;
+	failure.delay_us = 0;
 	if (failure.failed)
 		failure.outcome = result->outcome;
 	failure.again = try_again(executor, job, &result, &lease, &failure.delay_us) ||

@@ -62,7 +62,8 @@ static size_t put_text(uint8_t *at, const char *text)
 	size_t size = strlen(text);
 
 	at[0] = (uint8_t)(0xa0 | size);
-	memcpy(at + 1, text, size);
+	for (size_t i = 0; i < size; i++)
+		at[1 + i] = (uint8_t)text[i];
 	return size + 1;
 }
 
