@@ -21,11 +21,12 @@ static int take_listener(struct bh_executor *executor, struct bh_attempt *attemp
 	return bh_loop_add(&executor->loop, listener, source, err);
 }
 
-static int handle_started(struct bh_attempt *attempt, struct bh_error *err)
+static int handle_started(struct bh_executor *executor, struct bh_attempt *attempt,
+                          const struct bh_message_started *started, struct bh_error *err)
 {
 	if (!bh_attempt_is_live(attempt))
 		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
-	bh_attempt_on_started(attempt);
+	bh_attempt_on_started(attempt, &executor->rules, started);
 	return 0;
 }
 
@@ -51,7 +52,7 @@ static int handle_event(struct bh_executor *executor, struct bh_sandbox_event *e
 	case BH_SANDBOX_LISTENER:
 		return take_listener(executor, &slot->attempt, event->listener, err);
 	case BH_SANDBOX_STARTED:
-		return handle_started(&slot->attempt, err);
+		return handle_started(executor, &slot->attempt, &event->started, err);
 	case BH_SANDBOX_ENDED:
 		return handle_ended(executor, slot, &event->ended, err);
 	}
@@ -85,6 +86,20 @@ static void read_taken_in(struct bh_executor *executor)
 	bh_executor_lose_given_up(executor);
 }
 
+/* A template may fork once it was told of its batch, and so were we: before it
+ * could make a call, but perhaps not yet read. */
+static int handle_call(struct bh_executor *executor, struct bh_attempt *attempt,
+                       struct bh_error *err)
+{
+	int r = executor->warm == BH_WARM_FORK ? read_sandbox(executor, err) : 0;
+
+	if (r < 0 || attempt->listener < 0)
+		return r;
+	return bh_attempt_is_live(attempt)
+	               ? bh_attempt_on_listener(attempt, executor->sandbox, err)
+	               : bh_attempt_on_idle_listener(attempt, executor->sandbox, err);
+}
+
 static int handle_source(struct bh_executor *executor, struct bh_source source,
                          struct bh_error *err)
 {
@@ -94,12 +109,12 @@ static int handle_source(struct bh_executor *executor, struct bh_source source,
 		return source.generation == executor->sandbox_generation
 		               ? read_sandbox(executor, err)
 		               : 0;
-	if (!bh_attempt_is_live(attempt))
-		return 0;
 	if (source.kind == BH_SOURCE_LISTENER)
 		return source.generation == executor->sandbox_generation
-		               ? bh_attempt_on_listener(attempt, executor->sandbox, err)
+		               ? handle_call(executor, attempt, err)
 		               : 0;
+	if (!bh_attempt_is_live(attempt))
+		return 0;
 	if (source.generation != attempt->generation)
 		return 0;
 	return bh_attempt_on_output(attempt, executor->sandbox, source.kind, err);
