@@ -15,9 +15,7 @@
 /* So many refusals and the handler is no program that tries once: a fork bomb. */
 #define MAX_REFUSED_FORKS 128
 
-/* Calls read from a listener in one step, in fairness to the other attempts. */
-#define CALLS_PER_STEP 16
-#define CALLS_AT_END   1024
+#define CALLS_AT_END 1024
 
 void bh_attempt_move_to(struct bh_attempt *attempt, enum bh_attempt_state to)
 {
@@ -252,12 +250,12 @@ static int read_call(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 	return kill_all(attempt, sandbox, err);
 }
 
-int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
+int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox, int max_calls,
                            struct bh_error *err)
 {
 	int r = 1;
 
-	for (int i = 0; r > 0 && attempt->listener >= 0 && i < CALLS_PER_STEP; i++)
+	for (int i = 0; r > 0 && attempt->listener >= 0 && i < max_calls; i++)
 		r = read_call(attempt, sandbox, err);
 	return r < 0 ? r : 0;
 }

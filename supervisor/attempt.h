@@ -132,7 +132,7 @@ BH_MUST_CHECK
 int bh_attempt_on_output(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
                          enum bh_source_kind which, struct bh_error *err);
 BH_MUST_CHECK
-int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
+int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox, int max_calls,
                            struct bh_error *err);
 BH_MUST_CHECK
 int bh_attempt_on_deadline(struct bh_attempt *attempt, struct bh_sandbox *sandbox, uint64_t now_us,

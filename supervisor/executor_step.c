@@ -6,7 +6,12 @@
 #include "sandbox/client.h"
 #include "supervisor/executor_internal.h"
 
+#include <poll.h>
+
 /* ---- what is ready ---- */
+
+/* Calls read from a listener in one step, in fairness to the other attempts. */
+#define CALLS_PER_STEP 16
 
 /* The listener is the slot's for as long as there is this sandbox. */
 static int take_listener(struct bh_executor *executor, struct bh_attempt *attempt, int listener,
@@ -87,16 +92,30 @@ static void read_taken_in(struct bh_executor *executor)
 }
 
 /* A template may fork once it was told of its batch, and so were we: before it
- * could make a call, but perhaps not yet read. */
-static int handle_call(struct bh_executor *executor, struct bh_attempt *attempt,
-                       struct bh_error *err)
+ * could make a call, but that is perhaps not read yet. So: what the sandbox said is
+ * read when a call is seen to wait, and one call is taken. */
+static int handle_template_call(struct bh_executor *executor, struct bh_attempt *attempt,
+                                struct bh_error *err)
 {
-	int r = executor->warm == BH_WARM_FORK ? read_sandbox(executor, err) : 0;
+	struct pollfd polled = { .fd = attempt->listener, .events = POLLIN };
 
+	if (poll(&polled, 1, 0) <= 0)
+		return 0;
+	int r = read_sandbox(executor, err);
 	if (r < 0 || attempt->listener < 0)
 		return r;
 	return bh_attempt_is_live(attempt)
-	               ? bh_attempt_on_listener(attempt, executor->sandbox, err)
+	               ? bh_attempt_on_listener(attempt, executor->sandbox, 1, err)
+	               : bh_attempt_on_idle_listener(attempt, executor->sandbox, err);
+}
+
+static int handle_call(struct bh_executor *executor, struct bh_attempt *attempt,
+                       struct bh_error *err)
+{
+	if (executor->warm == BH_WARM_FORK)
+		return handle_template_call(executor, attempt, err);
+	return bh_attempt_is_live(attempt)
+	               ? bh_attempt_on_listener(attempt, executor->sandbox, CALLS_PER_STEP, err)
 	               : bh_attempt_on_idle_listener(attempt, executor->sandbox, err);
 }
 
