@@ -267,6 +267,12 @@ static int make_executor(struct run *run)
 	options.jobs = settings->jobs;
 	options.max_entries = settings->planner.max_entries;
 	options.strict_results = settings->strict;
+	if (settings->reuse > 0) {
+		options.warm = BH_WARM_REUSE;
+		options.max_reuse = settings->reuse;
+	} else if (settings->warm) {
+		options.warm = BH_WARM_FORK;
+	}
 	options.retry = settings->retry;
 	options.poison = (enum bh_poison)settings->poison;
 	if (settings->events) {

@@ -146,6 +146,16 @@ static const struct bh_option options[] = {
 	  .refuses_zero = true, .takes_none = true, .argument = "DUR",
 	  .help = "time for the whole run: when it is over, cancel what runs\nand start nothing "
 	          "more (none)" },
+	{ "warm", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(warm),
+	  .help = "start the handler once for each job; a fork of it handles\n"
+	          "each batch. For handlers made with an SDK. Not isolated:\n"
+	          "every batch begins with the same memory and shares what\n"
+	          "the handler opened before" },
+	{ "reuse", 0, BH_OPTION_COUNT, BH_GROUP_EXECUTION, AT(reuse), .takes_none = true,
+	  .refuses_zero = true, .argument = "N",
+	  .help = "as --warm, but one process handles up to N batches, and\n"
+	          "nothing isolates these from each other: only for handlers\n"
+	          "that you trust" },
 	{ "strict", 0, BH_OPTION_FLAG, BH_GROUP_EXECUTION, AT(strict),
 	  .help = "missing entries are an input error; missing or unknown\n"
 	          "task ids in results fail the batch" },
@@ -255,6 +265,10 @@ static int check_together(const struct bh_settings *settings, struct bh_complain
 	if (settings->quiet && settings->verbose)
 		return bh_complain(complaint, BH_STATUS_INPUT,
 		                   "--quiet and --verbose exclude each other");
+	if (settings->warm && settings->reuse == 0 && settings->scratch_bytes > 0)
+		return bh_complain(complaint, BH_STATUS_INPUT,
+		                   "--warm and --scratch exclude each other: a template's batches "
+		                   "would share one");
 	return check_standard_input(settings, complaint);
 }
 

@@ -39,6 +39,8 @@ struct bh_settings {
 	unsigned int poison;   /* enum bh_poison */
 	bool stop_on_error;
 	uint64_t deadline_us; /* of the whole run; BH_UNLIMITED for none */
+	bool warm;
+	uint64_t reuse; /* 0 where not given */
 	bool strict;
 	const char *output;
 	bool unordered;

@@ -7,6 +7,8 @@
 include(CMakePackageConfigHelpers)
 
 set(BH_INSTALL_CMAKEDIR ${CMAKE_INSTALL_LIBDIR}/cmake/bulkhead)
+# where the library looks for it from the launcher's folder: supervisor/python.c
+set(BH_INSTALL_PYTHONDIR ${CMAKE_INSTALL_DATADIR}/bulkhead/python)
 set(BH_INSTALL_HANDLERDIR ${CMAKE_INSTALL_LIBEXECDIR}/bulkhead/handlers)
 
 set_target_properties(bh_include PROPERTIES EXPORT_NAME headers)
@@ -23,8 +25,10 @@ install(TARGETS bh_include bulkhead_static bulkhead_shared bulkhead_handler_stat
 install(TARGETS bh_example_noop bh_example_wordcount bh_example_search bh_example_wrap
                 bh_example_faulty
         RUNTIME DESTINATION ${BH_INSTALL_HANDLERDIR})
-install(PROGRAMS handlers/examples/linecount.py handlers/examples/summary_msgpack.py
+install(PROGRAMS handlers/examples/keywords.py handlers/examples/linecount.py
+                 handlers/examples/summary_msgpack.py
         DESTINATION ${BH_INSTALL_HANDLERDIR})
+install(DIRECTORY handlers/python/ DESTINATION ${BH_INSTALL_PYTHONDIR} FILES_MATCHING PATTERN "*.py")
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 

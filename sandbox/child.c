@@ -145,31 +145,45 @@ static void confine(struct bh_slot *slot)
 	check(slot, BH_STEP_LANDLOCK, bh_landlock_enter(&plan->landlock, plan->key));
 }
 
-/* Leaves exactly descriptors 0 to 4, and the executable at 5 until the exec. The
- * table was shared so far; all of the launcher's descriptors are above 4 but
- * its own five. */
+/* Where the executable stands until the exec: behind the handler's own. */
+static int executable_fd(const struct bh_child_plan *plan)
+{
+	return plan->warm == BH_WARM_OFF ? 5 : BH_WARM_FD + 1;
+}
+
+/* Leaves exactly descriptors 0 to 4, the control socket of a template at 5, and the
+ * executable behind them until the exec. A template gets no batch yet, but
+ * something in its place, so that nothing else comes to stand there. The table was
+ * shared so far; what has to be moved is above all of these, but for the executable
+ * without a template. */
 static long arrange_descriptors(const struct bh_slot *slot)
 {
-	const int wanted[][2] = {
-		{ slot->out, 1 }, { slot->err, 2 }, { slot->context, 3 }, { slot->results, 4 }
-	};
-	int executable = slot->plan->executable;
-	unsigned int first_closed = 5;
+	const struct bh_child_plan *plan = slot->plan;
+	bool warm = plan->warm != BH_WARM_OFF && !slot->trial;
+	/* a template prints to it while it has no batch */
+	int flags = (warm ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+	unsigned int first_closed = warm ? BH_WARM_FD + 1 : 5;
 
 	long r = call3(slot, SYS_close_range, ~0u - 1, ~0u, CLOSE_RANGE_UNSHARE);
 	if (r < 0)
 		return r;
 	/* opened anew: a shared description would carry flags between batches */
-	long null = call4(slot, SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	long null = call4(slot, SYS_openat, AT_FDCWD, "/dev/null", flags, 0);
 	if (null < 0)
 		return null;
+	const int wanted[][2] = { { slot->out, 1 },
+		                  { slot->err, 2 },
+		                  { warm ? (int)null : slot->context, 3 },
+		                  { warm ? (int)null : slot->results, 4 },
+		                  { warm ? slot->template.theirs : -1, BH_WARM_FD } };
 	r = call3(slot, SYS_dup3, null, 0, 0);
 	for (size_t i = 0; r >= 0 && i < BH_COUNT_OF(wanted); i++)
-		r = call3(slot, SYS_dup3, wanted[i][0], wanted[i][1], 0);
-	if (r >= 0 && executable >= 0) {
-		first_closed = 6;
-		if (executable != 5)
-			r = call3(slot, SYS_dup3, executable, 5, O_CLOEXEC);
+		if (wanted[i][0] >= 0)
+			r = call3(slot, SYS_dup3, wanted[i][0], wanted[i][1], 0);
+	if (r >= 0 && plan->executable >= 0) {
+		first_closed = (unsigned int)executable_fd(plan) + 1;
+		if (plan->executable != executable_fd(plan))
+			r = call3(slot, SYS_dup3, plan->executable, executable_fd(plan), O_CLOEXEC);
 	}
 	return r < 0 ? r : call3(slot, SYS_close_range, first_closed, ~0u, 0);
 }
@@ -186,7 +200,8 @@ static long execute(const struct bh_slot *slot)
 	const struct bh_child_plan *plan = slot->plan;
 
 	if (plan->executable >= 0)
-		return call5(slot, SYS_execveat, 5, "", plan->argv, plan->envp, AT_EMPTY_PATH);
+		return call5(slot, SYS_execveat, executable_fd(plan), "", plan->argv, plan->envp,
+		             AT_EMPTY_PATH);
 	return call5(slot, SYS_execveat, AT_FDCWD, plan->script, plan->argv, plan->envp, 0);
 }
 
@@ -195,6 +210,11 @@ static void handler_main(void *arg)
 	struct bh_slot *slot = arg;
 	const struct bh_child_plan *plan = slot->plan;
 
+	/* outside of the cgroup, and with the power to kill what is in it */
+	if (plan->namespaces && plan->warm == BH_WARM_FORK)
+		check(slot, BH_STEP_CLEANER,
+		      bh_cleaner_start(&slot->template.cleaner,
+		                       bh_slot_stack_top(slot, BH_STACK_CLEANER), plan->key));
 	check(slot, BH_STEP_CGROUP, bh_cgroup_join(&plan->cgroup, &slot->cgroup, plan->key));
 	check(slot, BH_STEP_SESSION, call0(slot, SYS_setsid));
 	if (plan->namespaces)
@@ -243,7 +263,9 @@ static void prepare_without(struct bh_slot *slot)
  * concern of the reaper's: the launcher notices too. */
 static void say_started(struct bh_slot *slot)
 {
-	struct bh_message message = { .type = BH_MESSAGE_STARTED, .id = slot->id };
+	struct bh_message message = { .type = BH_MESSAGE_STARTED,
+		                      .id = slot->id,
+		                      .started.warming = slot->plan->warm != BH_WARM_OFF };
 	struct iovec part = { .iov_base = &message, .iov_len = sizeof(message) };
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
 
@@ -295,6 +317,15 @@ static void kill_children(const struct bh_slot *slot)
 	}
 }
 
+/* The template has it: from here on its end can be seen. */
+static void close_theirs(struct bh_slot *slot)
+{
+	if (slot->plan->warm == BH_WARM_OFF || slot->template.theirs < 0)
+		return;
+	call1(slot, SYS_close, slot->template.theirs);
+	slot->template.theirs = -1;
+}
+
 void bh_reaper_main(void *arg)
 {
 	struct bh_slot *slot = arg;
@@ -315,6 +346,7 @@ void bh_reaper_main(void *arg)
 	/* the handler was executed or has ended: CLONE_VFORK */
 	if (slot->failed_step == BH_STEP_NONE && !slot->trial)
 		say_started(slot);
+	close_theirs(slot);
 	await_handler(slot);
 	if (!namespaces)
 		kill_children(slot);

@@ -52,6 +52,10 @@ static int make_configure(const struct bh_sandbox_options *options, enum bh_isol
 	configure->limits = options->limits;
 	configure->max_running = options->max_running;
 	configure->scratch_bytes = options->scratch_bytes;
+	configure->warm = options->warm;
+	configure->max_reuse = options->max_reuse;
+	snprintf(configure->python_dir, sizeof(configure->python_dir), "%s",
+	         options->python_dir ? options->python_dir : "");
 	configure->supervisor = (uint32_t)getpid();
 	configure->in_user_namespace = launcher->in_user_namespace;
 	return 0;
@@ -361,6 +365,7 @@ static int receive_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *re
 	switch (message.type) {
 	case BH_MESSAGE_STARTED:
 		ret->type = BH_SANDBOX_STARTED;
+		ret->started = message.started;
 		break;
 	case BH_MESSAGE_LISTENER:
 		ret->type = BH_SANDBOX_LISTENER;

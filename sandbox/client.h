@@ -40,6 +40,9 @@ struct bh_sandbox_options {
 	const struct bh_bound *bounds;    /* shown to handlers; outer ones before inner ones */
 	size_t n_bounds;
 	uint64_t scratch_bytes; /* of a folder that each handler may write to; 0: none */
+	enum bh_warm_mode warm;
+	uint64_t max_reuse;     /* with BH_WARM_REUSE */
+	const char *python_dir; /* shown at BH_ROOT_PYTHON_DIR where there is a root; NULL: none */
 };
 
 /* Starts a launcher and waits until its sandbox is set up. Everything is copied.
@@ -87,7 +90,7 @@ int bh_sandbox_kill(struct bh_sandbox *sandbox, uint32_t id, enum bh_kill how,
 
 enum bh_sandbox_event_type {
 	BH_SANDBOX_LISTENER, /* once for an id; `listener` is the caller's */
-	BH_SANDBOX_STARTED,  /* it was executed */
+	BH_SANDBOX_STARTED,  /* it was executed; a template, and once more when it is ready */
 	BH_SANDBOX_ENDED,    /* no process of it is left */
 };
 
@@ -95,6 +98,7 @@ struct bh_sandbox_event {
 	enum bh_sandbox_event_type type;
 	uint32_t id;
 	int listener; /* -1 but where it is told */
+	struct bh_message_started started;
 	struct bh_message_ended ended;
 };
 
@@ -118,6 +122,10 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
  * caller that is gone is no error. */
 BH_MUST_CHECK
 int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error *err);
+
+/* Lets the call run after all. Only where what it does is all in its registers. */
+BH_MUST_CHECK
+int bh_listener_allow(int listener, uint64_t cookie, struct bh_error *err);
 
 /* True for a call that makes a process: such a call is notified where processes
  * are limited to one, and is a limit, not a violation. */

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bulkhead/warm.h"
 #include "ipc/wire/base.h"
 #include "sandbox/rawcall.h"
 #include "sandbox/separate.h"
@@ -169,6 +170,8 @@ static const int32_t own_calls[] = {
 	SYS_futex, SYS_clone,
 	/* a reaper */
 	SYS_mount, SYS_openat, SYS_read, SYS_sendmsg, SYS_wait4, SYS_kill, SYS_getrusage, SYS_close,
+	/* a cleaner */
+	SYS_rt_sigaction,
 	/* both it and a handler */
 	SYS_unshare, SYS_prctl, SYS_exit_group,
 	/* a handler, to its exec */
@@ -177,8 +180,9 @@ static const int32_t own_calls[] = {
 	SYS_close_range, SYS_dup3, SYS_rt_sigprocmask, SYS_execveat
 };
 
-#define OWN_CALLS    BH_COUNT_OF(own_calls)
-#define OWN_MAX_CODE (3 + OWN_CALLS + 5)
+#define OWN_CALLS     BH_COUNT_OF(own_calls)
+#define OWN_MAX_CODE  (3 + OWN_CALLS + 5)
+#define WARM_MAX_CODE 7
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -251,18 +255,37 @@ static size_t write_own_code(const struct compilation *c, uint64_t key,
 	return at;
 }
 
+/* Code before all that, in warm mode: lets a template or its fork receive a batch
+ * from its control socket. On other descriptors the profile decides. */
+static size_t write_warm_code(const struct compilation *c, struct sock_filter code[WARM_MAX_CODE])
+{
+	size_t at = 0;
+
+	if (is_always_allowed(c, SYS_recvmsg))
+		return 0;
+	code[at++] = LOAD(arch);
+	code[at++] = JUMP_UNLESS_EQUAL(NATIVE_ARCH, 5);
+	code[at++] = LOAD(nr);
+	code[at++] = JUMP_UNLESS_EQUAL(SYS_recvmsg, 3);
+	code[at++] = LOAD(args[0]); /* the kernel takes it for 32 bits */
+	code[at++] = JUMP_UNLESS_EQUAL(BH_WARM_FD, 1);
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return at;
+}
+
 /* ---- the program ---- */
 
-static int export(const struct compilation *c, uint64_t key, struct bh_filter *ret,
-                  struct bh_error *err)
+static int export(const struct compilation *c, const struct bh_filter_options *options,
+                  struct bh_filter *ret, struct bh_error *err)
 {
 	/* libseccomp writes the program to a descriptor only */
 	BH_CLEANUP(bh_fd_done) int fd = memfd_create("bulkhead-filter", MFD_CLOEXEC);
 	BH_CLEANUP(bh_filter_done) struct bh_filter made = BH_FILTER_UNSET;
-	struct sock_filter own[OWN_MAX_CODE];
-	size_t n_own = write_own_code(c, key, own);
+	struct sock_filter own[WARM_MAX_CODE + OWN_MAX_CODE];
+	size_t n_own = options->warm ? write_warm_code(c, own) : 0;
 	struct stat info;
 
+	n_own += write_own_code(c, options->key, own + n_own);
 	if (fd < 0)
 		return bh_fail(err, errno, "memfd for the seccomp filter");
 	int r = seccomp_export_bpf(c->context, fd);
@@ -288,13 +311,13 @@ static int export(const struct compilation *c, uint64_t key, struct bh_filter *r
 	return 0;
 }
 
-int bh_filter_compile(const struct bh_profile *profile, bool allow_forks, uint64_t key,
+int bh_filter_compile(const struct bh_profile *profile, const struct bh_filter_options *options,
                       struct bh_filter *ret, struct bh_error *err)
 {
 	BH_CLEANUP(release) scmp_filter_ctx context = seccomp_init(action_of(profile->otherwise));
 	struct compilation c = { .context = context,
 		                 .profile = profile,
-		                 .allow_forks = allow_forks };
+		                 .allow_forks = options->allow_forks };
 
 	if (!context)
 		return bh_fail(err, ENOMEM, "seccomp filter");
@@ -311,7 +334,7 @@ int bh_filter_compile(const struct bh_profile *profile, bool allow_forks, uint64
 
 	r = add_calls(&c, err);
 	free(c.sorted);
-	return r < 0 ? r : export(&c, key, ret, err);
+	return r < 0 ? r : export(&c, options, ret, err);
 }
 
 void bh_filter_done(struct bh_filter *filter)

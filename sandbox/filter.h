@@ -20,6 +20,12 @@ struct bh_filter {
 };
 #define BH_FILTER_UNSET ((struct bh_filter){ .program = { .filter = NULL } })
 
+struct bh_filter_options {
+	bool allow_forks;
+	bool warm;    /* batches come in messages: recvmsg on BH_WARM_FD is allowed */
+	uint64_t key; /* see below */
+};
+
 /* Compiles. System calls of another ABI than the native one are reported like a
  * forbidden call, whatever the profile says.
  * Without `allow_forks`, what the profile allows and what makes a process is
@@ -31,7 +37,7 @@ struct bh_filter {
  * guess that is wrong is answered as without one.
  * Errors: -E2BIG for a profile too large for the kernel; libseccomp's. */
 BH_MUST_CHECK
-int bh_filter_compile(const struct bh_profile *profile, bool allow_forks, uint64_t key,
+int bh_filter_compile(const struct bh_profile *profile, const struct bh_filter_options *options,
                       struct bh_filter *ret, struct bh_error *err);
 void bh_filter_done(struct bh_filter *filter);
 

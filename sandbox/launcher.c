@@ -57,6 +57,7 @@ struct launcher {
 	struct bh_slot *slots; /* `n_slots` of them */
 	size_t n_slots;
 	size_t n_running;
+	struct bh_templates templates;
 	struct bh_limits limits;
 };
 
@@ -159,13 +160,18 @@ static int plan_filter(struct launcher *l, int profile_fd, bool allow_forks, str
 		return r;
 	if (getrandom(&l->plan.key, sizeof(l->plan.key), 0) != sizeof(l->plan.key))
 		return bh_fail(err, errno, "random number");
-	return bh_filter_compile(&profile, allow_forks, l->plan.key, &l->plan.filter, err);
+	const struct bh_filter_options options = { .allow_forks = allow_forks,
+		                                   .warm = l->plan.warm != BH_WARM_OFF,
+		                                   .key = l->plan.key };
+	return bh_filter_compile(&profile, &options, &l->plan.filter, err);
 }
 
 /* A root of our own, empty namespaces, and no power on the host any more. */
-static int enter_namespaces(struct launcher *l, const char *handler_name, int handler_fd,
-                            const char **stage, struct bh_error *err)
+static int enter_namespaces(struct launcher *l, const struct bh_message_configure *configure,
+                            int handler_fd, const char **stage, struct bh_error *err)
 {
+	const char *handler_name = configure->handler_name;
+	const char *python_dir = configure->python_dir[0] ? configure->python_dir : NULL;
 	BH_CLEANUP(bh_bind_trees_done) struct bh_bind_trees binds = BH_BIND_TREES_UNSET;
 	int r = bh_namespaces_enter(stage, err);
 
@@ -174,7 +180,7 @@ static int enter_namespaces(struct launcher *l, const char *handler_name, int ha
 	if (r < 0)
 		return r;
 	*stage = "root";
-	r = bh_root_enter(handler_fd, handler_name, &binds, err);
+	r = bh_root_enter(handler_fd, handler_name, python_dir, &binds, err);
 	if (r < 0)
 		return r;
 	snprintf(l->script, sizeof(l->script), "%s/%s", BH_ROOT_HANDLER_DIR, handler_name);
@@ -229,6 +235,16 @@ static void give_up_cgroups(struct launcher *l, const char *why)
 	bh_cgroup_give_up(&l->plan.cgroup, why);
 }
 
+/* A template is a process beside those that its batch may have. */
+static struct bh_limits with_template(const struct launcher *l)
+{
+	struct bh_limits limits = l->limits;
+
+	if (l->plan.warm == BH_WARM_FORK)
+		limits.max_procs = bh_add_saturated(limits.max_procs, 1);
+	return limits;
+}
+
 /* Where they can't be had, rlimits hold what they can. */
 static void make_cgroups(struct launcher *l, unsigned int owner)
 {
@@ -236,7 +252,8 @@ static void make_cgroups(struct launcher *l, unsigned int owner)
 	int r = 0;
 
 	allow_descriptors();
-	bh_cgroup_find("", owner, &l->limits, &l->plan.cgroup);
+	struct bh_limits limits = with_template(l);
+	bh_cgroup_find("", owner, &limits, &l->plan.cgroup);
 	for (size_t i = 0; r == 0 && i < l->n_slots; i++)
 		r = bh_cgroup_slot_open(&l->plan.cgroup, &l->slots[i].cgroup, l->slots[i].id,
 		                        &error);
@@ -276,7 +293,7 @@ static bool memory_holds_files(const struct launcher *l)
  * would only be hit first, and then the batch's end would look like another. */
 static void plan_rlimits(struct launcher *l, bool count_processes)
 {
-	struct bh_limits limits = l->limits;
+	struct bh_limits limits = with_template(l);
 
 	if (memory_holds_files(l))
 		limits.file_size_bytes = limits.memory_bytes;
@@ -286,6 +303,10 @@ static void plan_rlimits(struct launcher *l, bool count_processes)
 		count_processes = false;
 	if (l->plan.cgroup.controllers & BH_CGROUP_BIT(BH_CGROUP_CPU)) /* late: a backstop */
 		limits.cpu_time_us = bh_add_saturated(limits.cpu_time_us, CPU_BACKSTOP_US);
+	/* a process that serves batch after batch has no end to its own */
+	l->templates.cpu_seconds = bh_rlimits_cpu_seconds(limits.cpu_time_us);
+	if (l->plan.warm != BH_WARM_OFF)
+		limits.cpu_time_us = BH_UNLIMITED;
 	bh_rlimits_plan(&limits, count_processes, &l->plan.rlimits);
 }
 
@@ -377,6 +398,41 @@ static int allocate_slots(struct launcher *l, uint64_t max_running, struct bh_er
 	return 0;
 }
 
+static int end_templates_batch(void *userdata, struct bh_slot *slot, struct bh_message_ended *told,
+                               struct bh_error *err);
+
+static int plan_templates(struct launcher *l, const struct bh_message_configure *configure,
+                          const char **stage, struct bh_error *err)
+{
+	l->templates.mode = l->plan.warm;
+	l->templates.max_batches = configure->max_reuse;
+	l->templates.slots = l->slots;
+	l->templates.n_slots = l->n_slots;
+	l->templates.on_ended = end_templates_batch;
+	l->templates.userdata = l;
+	if (l->plan.warm == BH_WARM_FORK && !l->plan.namespaces) {
+		*stage = "pid-namespace";
+		return bh_fail_plain(err, ENOTSUP,
+		                     "warm handlers that fork need namespaces, which hold what "
+		                     "their forks leave; reused ones (--reuse) don't");
+	}
+	return bh_templates_init(&l->templates, err);
+}
+
+/* A template has its control socket at BH_WARM_FD and its executable behind that:
+ * what they are made from must not lie there. Once all that is given is closed. */
+static int reserve_descriptors(const struct launcher *l, struct bh_error *err)
+{
+	int fd = SIGNAL_FD;
+
+	while (l->plan.warm != BH_WARM_OFF && fd <= BH_WARM_FD) {
+		fd = fcntl(SIGNAL_FD, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return bh_fail(err, errno, "reserve descriptors");
+	}
+	return 0;
+}
+
 static int set_up(struct launcher *l, const struct bh_message_configure *configure, const int *fds,
                   const char **stage, struct bh_error *err)
 {
@@ -391,12 +447,15 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	l->plan.own_id = l->plan.namespaces && !configure->in_user_namespace;
 	l->plan.first_id = BH_FIRST_INSIDE_ID;
 	l->plan.socket = SOCKET_FD;
+	l->plan.warm = (enum bh_warm_mode)configure->warm;
 	l->plan.argv = l->arguments.argv;
 	l->plan.envp = l->arguments.envp;
 	l->limits = configure->limits;
 	bh_scratch_plan(configure->scratch_bytes, &l->plan.scratch);
 
 	r = allocate_slots(l, configure->max_running, err);
+	if (r == 0)
+		r = plan_templates(l, configure, stage, err);
 	if (r < 0)
 		return r;
 	make_cgroups(l, configure->supervisor);
@@ -404,7 +463,7 @@ static int set_up(struct launcher *l, const struct bh_message_configure *configu
 	if (r < 0)
 		return r;
 	if (l->plan.namespaces)
-		r = enter_namespaces(l, configure->handler_name, fds[0], stage, err);
+		r = enter_namespaces(l, configure, fds[0], stage, err);
 	else if (l->plan.confined)
 		plan_host_ids(l, configure->supervisor);
 	if (r == 0 && l->plan.confined)
@@ -448,7 +507,9 @@ static void describe_cgroup(const struct launcher *l, struct bh_slot *slot,
 		ret->memory_held_by = has_memory_cgroup(l) ? BH_MEMORY_HELD_BY_CGROUP
 		                                           : BH_MEMORY_HELD_BY_RLIMIT;
 	ret->memory_held_files = memory_holds_files(l);
-	bh_cgroup_end(&l->plan.cgroup, &slot->cgroup, !l->plan.namespaces, &usage);
+	/* a template that lives on is not left behind */
+	bool lives_on = l->plan.warm != BH_WARM_OFF && slot->reaper != 0;
+	bh_cgroup_end(&l->plan.cgroup, &slot->cgroup, !l->plan.namespaces && !lives_on, &usage);
 	describe_time(&usage, ret);
 	ret->memory_peak_bytes = usage.peak_bytes;
 	ret->oom_kills = usage.oom_kills;
@@ -528,6 +589,27 @@ static int replace_reaper(struct launcher *l, struct bh_slot *slot, struct bh_er
 	return r;
 }
 
+/* Of a template, which lives on or has ended. */
+static int end_templates_batch(void *userdata, struct bh_slot *slot, struct bh_message_ended *told,
+                               struct bh_error *err)
+{
+	struct launcher *l = userdata;
+	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
+
+	slot->running = false;
+	bh_fd_done(&slot->context);
+	bh_fd_done(&slot->results);
+	bh_fd_done(&slot->out);
+	bh_fd_done(&slot->err);
+	if (told)
+		message.ended = *told;
+	else
+		describe_end(slot, &message.ended);
+	message.ended.warming = !slot->template.is_warm;
+	describe_cgroup(l, slot, &message.ended);
+	return send_message(&message, err);
+}
+
 /* A batch that could not even be cloned. */
 static int refuse_spawn(struct bh_slot *slot, enum bh_child_step step, const struct bh_error *why,
                         struct bh_error *err)
@@ -553,6 +635,21 @@ static int give_listener(struct bh_slot *slot, struct bh_error *err)
 	return r;
 }
 
+/* Hands the batch to a template, whose cgroup and reaper are its own business. */
+static int spawn_warm(struct launcher *l, struct bh_slot *slot, struct bh_error *err)
+{
+	struct bh_error why = BH_ERROR_UNSET;
+
+	int r = slot->stacks ? 0 : bh_slot_open(slot, &why);
+	if (r < 0)
+		return refuse_spawn(slot, slot->failed_step, &why, err);
+	r = give_listener(slot, err);
+	if (r < 0)
+		return r;
+	slot->running = true;
+	return bh_template_take(&l->templates, slot, err);
+}
+
 static int spawn(struct launcher *l, struct bh_slot *slot, const int *fds, struct bh_error *err)
 {
 	struct bh_error why = BH_ERROR_UNSET;
@@ -563,6 +660,8 @@ static int spawn(struct launcher *l, struct bh_slot *slot, const int *fds, struc
 	slot->results = fds[1];
 	slot->out = fds[2];
 	slot->err = fds[3];
+	if (l->plan.warm != BH_WARM_OFF)
+		return spawn_warm(l, slot, err);
 	if (bh_cgroup_begin(&l->plan.cgroup, &slot->cgroup, &why) < 0)
 		return refuse_spawn(slot, BH_STEP_CGROUP, &why, err);
 	int r = slot->stacks ? 0 : bh_slot_open(slot, &why);
@@ -595,8 +694,12 @@ static void kill_all(const struct launcher *l, const struct bh_slot *slot)
 	bh_cgroup_kill(&l->plan.cgroup, &slot->cgroup); /* and what has left the group */
 }
 
-static void kill_slot(const struct launcher *l, const struct bh_slot *slot, uint32_t how)
+static void kill_slot(struct launcher *l, struct bh_slot *slot, uint32_t how)
 {
+	if (l->plan.warm != BH_WARM_OFF) {
+		bh_template_kill(&l->templates, slot, how);
+		return;
+	}
 	if (!slot->running)
 		return;
 	/* without a handler yet there is nothing that could end in grace */
@@ -635,7 +738,9 @@ static int reap(struct launcher *l, struct bh_error *err)
 		for (size_t i = 0; i < l->n_slots; i++) {
 			if (l->slots[i].reaper != pid)
 				continue;
-			int r = replace_reaper(l, &l->slots[i], err);
+			int r = l->plan.warm != BH_WARM_OFF
+			                ? bh_template_reaped(&l->templates, &l->slots[i], err)
+			                : replace_reaper(l, &l->slots[i], err);
 			if (r < 0)
 				return r;
 			break;
@@ -643,10 +748,10 @@ static int reap(struct launcher *l, struct bh_error *err)
 	return 0;
 }
 
-/* When the next look at a batch's CPU time is due; UINT64_MAX for never. */
+/* When the next look at a batch's CPU time or a template is due; UINT64_MAX for never. */
 static uint64_t next_check_us(const struct launcher *l)
 {
-	uint64_t next_us = UINT64_MAX;
+	uint64_t next_us = bh_templates_deadline_us(&l->templates);
 
 	for (size_t i = 0; l->limits.cpu_time_us != BH_UNLIMITED && i < l->n_slots; i++)
 		if (l->slots[i].running && l->slots[i].cgroup.check_us < next_us)
@@ -655,19 +760,23 @@ static uint64_t next_check_us(const struct launcher *l)
 }
 
 /* The reaper lives on to say what the handler used, and takes the rest with it. */
-static void kill_handler(const struct launcher *l, const struct bh_slot *slot)
+static void kill_handler(struct launcher *l, struct bh_slot *slot)
 {
-	if (l->plan.namespaces && slot->handler_pidfd >= 0)
+	if (l->plan.warm != BH_WARM_OFF)
+		bh_template_kill(&l->templates, slot, BH_KILL_ALL);
+	else if (l->plan.namespaces && slot->handler_pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, slot->handler_pidfd, SIGKILL, NULL, 0);
 	else
 		kill_all(l, slot);
 }
 
-/* Kills the batches whose processes have used up their CPU time together. */
-static void check_cpu_time(struct launcher *l)
+/* Kills the batches whose processes have used up their CPU time together, and
+ * templates that are past waiting for. */
+static void check_times(struct launcher *l)
 {
 	uint64_t now_us = bh_now_us();
 
+	bh_templates_enforce(&l->templates, now_us);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct bh_slot *slot = &l->slots[i];
 		if (slot->running && slot->cgroup.check_us <= now_us &&
@@ -689,7 +798,7 @@ static int wait_for_work(struct launcher *l, struct pollfd *polled, size_t n_pol
 	if (r < 0 && errno != EINTR)
 		return bh_fail(err, errno, "poll");
 	if (next_us != UINT64_MAX)
-		check_cpu_time(l);
+		check_times(l);
 	return r > 0;
 }
 
@@ -697,7 +806,8 @@ static int wait_for_work(struct launcher *l, struct pollfd *polled, size_t n_pol
 static int serve(struct launcher *l, struct bh_error *err)
 {
 	struct pollfd polled[] = { { .fd = SOCKET_FD, .events = POLLIN },
-		                   { .fd = SIGNAL_FD, .events = POLLIN } };
+		                   { .fd = SIGNAL_FD, .events = POLLIN },
+		                   { .fd = l->templates.epoll, .events = POLLIN } };
 	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];
 	int r = 0;
@@ -709,7 +819,9 @@ static int serve(struct launcher *l, struct bh_error *err)
 		if (r == 0)
 			continue;
 		r = 0;
-		if (polled[1].revents)
+		if (polled[2].revents)
+			r = bh_templates_serve(&l->templates, err);
+		if (r == 0 && polled[1].revents)
 			r = reap(l, err);
 		if (r < 0 || !polled[0].revents)
 			continue;
@@ -726,7 +838,7 @@ static int serve(struct launcher *l, struct bh_error *err)
 static void kill_everything(struct launcher *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (l->slots[i].running)
+		if (l->slots[i].running || l->plan.warm != BH_WARM_OFF)
 			kill_all(l, &l->slots[i]);
 		else if (l->slots[i].reaper != 0)
 			kill(l->slots[i].reaper, SIGKILL);
@@ -775,7 +887,8 @@ static void probe(void)
 int main(void)
 {
 	static struct launcher launcher = { .plan = { .executable = -1,
-		                                      .landlock = BH_LANDLOCK_UNSET } };
+		                                      .landlock = BH_LANDLOCK_UNSET },
+		                            .templates = BH_TEMPLATES_UNSET };
 	struct bh_error err = BH_ERROR_UNSET;
 	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];
@@ -796,6 +909,8 @@ int main(void)
 	r = set_up(&launcher, &message.configure, fds, &stage, &err);
 	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
 		bh_fd_done(&fds[i]);
+	if (r == 0)
+		r = reserve_descriptors(&launcher, &err);
 	if (r < 0) {
 		say_failed(stage, &err);
 		bh_cgroup_done(&launcher.plan.cgroup);

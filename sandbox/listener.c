@@ -132,7 +132,7 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
 	return 1;
 }
 
-int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error *err)
+static int answer(int listener, const struct seccomp_notif_resp *given, struct bh_error *err)
 {
 	struct seccomp_notif_sizes sizes;
 
@@ -144,11 +144,25 @@ int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error 
 	        calloc(1, larger(sizes.seccomp_notif_resp, sizeof(*response)));
 	if (!response)
 		return bh_fail(err, ENOMEM, "answer to a seccomp notification");
-	response->id = cookie;
-	response->error = -code;
+	*response = *given;
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) < 0 && errno != ENOENT)
 		return bh_fail(err, errno, "answer a seccomp notification");
 	return 0;
+}
+
+int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error *err)
+{
+	const struct seccomp_notif_resp refusal = { .id = cookie, .error = -code };
+
+	return answer(listener, &refusal, err);
+}
+
+int bh_listener_allow(int listener, uint64_t cookie, struct bh_error *err)
+{
+	const struct seccomp_notif_resp leave = { .id = cookie,
+		                                  .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	return answer(listener, &leave, err);
 }
 
 bool bh_syscall_makes_process(const struct bh_syscall *call)

@@ -78,6 +78,50 @@ int bh_profile_add(struct bh_profile *profile, const struct bh_call_rule *rule,
 	return 0;
 }
 
+static bool condition_holds(const struct bh_condition *condition, uint64_t value)
+{
+	switch (condition->comparison) {
+	case BH_COMPARE_NE:
+		return value != condition->value;
+	case BH_COMPARE_LT:
+		return value < condition->value;
+	case BH_COMPARE_LE:
+		return value <= condition->value;
+	case BH_COMPARE_EQ:
+		return value == condition->value;
+	case BH_COMPARE_GE:
+		return value >= condition->value;
+	case BH_COMPARE_GT:
+		return value > condition->value;
+	case BH_COMPARE_MASKED_EQ:
+		return (value & condition->value) == condition->value_two;
+	}
+	return false;
+}
+
+static bool rule_holds(const struct bh_call_rule *rule, const uint64_t *args)
+{
+	for (uint32_t i = 0; i < rule->n_conditions; i++)
+		if (!condition_holds(&rule->conditions[i], args[rule->conditions[i].argument]))
+			return false;
+	return true;
+}
+
+/* Kinds are numbered from the mildest on; of two errors the first counts. */
+struct bh_answer bh_profile_answer(const struct bh_profile *profile, int32_t number,
+                                   const uint64_t args[BH_CALL_ARGUMENTS])
+{
+	const struct bh_answer *strictest = NULL;
+
+	for (size_t i = 0; i < profile->n_rules; i++) {
+		const struct bh_call_rule *rule = &profile->rules[i];
+		if (rule->number == number && rule_holds(rule, args) &&
+		    (!strictest || rule->answer.kind > strictest->kind))
+			strictest = &rule->answer;
+	}
+	return strictest ? *strictest : profile->otherwise;
+}
+
 void bh_profile_done(struct bh_profile *profile)
 {
 	free(profile->rules);

@@ -81,6 +81,9 @@ const char *bh_call_rule_fault(const struct bh_call_rule *rule);
 BH_MUST_CHECK
 int bh_profile_add(struct bh_profile *profile, const struct bh_call_rule *rule,
                    struct bh_error *err);
+/* What it answers to a call with these arguments. */
+struct bh_answer bh_profile_answer(const struct bh_profile *profile, int32_t number,
+                                   const uint64_t args[BH_CALL_ARGUMENTS]);
 void bh_profile_done(struct bh_profile *profile);
 
 #endif

@@ -72,15 +72,22 @@ static uint64_t address_space(uint64_t memory)
 	return bh_add_saturated(size, ADDRESS_SPACE_EXTRA);
 }
 
+uint64_t bh_rlimits_cpu_seconds(uint64_t cpu_time_us)
+{
+	uint64_t seconds = cpu_time_us / 1000000 + (cpu_time_us % 1000000 != 0);
+
+	if (cpu_time_us == BH_UNLIMITED)
+		return 0;
+	return seconds > 0 ? seconds : 1; /* the kernel takes 0 for "at once", at its next tick */
+}
+
 /* SIGXCPU at the limit; SIGKILL a second later where that was ignored. */
 static void add_cpu_time(struct bh_rlimits *plan, uint64_t cpu_time_us)
 {
-	if (cpu_time_us == BH_UNLIMITED)
-		return;
-	uint64_t seconds = cpu_time_us / 1000000 + (cpu_time_us % 1000000 != 0);
-	if (seconds == 0)
-		seconds = 1; /* the kernel takes 0 for "at once", at its next tick */
-	add(plan, RLIMIT_CPU, seconds, seconds + 1);
+	uint64_t seconds = bh_rlimits_cpu_seconds(cpu_time_us);
+
+	if (seconds > 0)
+		add(plan, RLIMIT_CPU, seconds, seconds + 1);
 }
 
 void bh_rlimits_plan(const struct bh_limits *limits, bool count_processes, struct bh_rlimits *ret)

@@ -34,4 +34,7 @@ int bh_rlimits_lower_common(struct bh_error *err);
  * which is so in a user namespace of its own since Linux 5.14. */
 void bh_rlimits_plan(const struct bh_limits *limits, bool count_processes, struct bh_rlimits *ret);
 
+/* RLIMIT_CPU's soft limit for that much CPU time; 0 for none. */
+uint64_t bh_rlimits_cpu_seconds(uint64_t cpu_time_us);
+
 #endif

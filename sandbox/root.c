@@ -186,6 +186,20 @@ static int add_proc(struct bh_error *err)
 	return 0;
 }
 
+/* By descriptor, as the new root may cover it by now. -1 for none. */
+static int add_python(int dir, struct bh_error *err)
+{
+	char path[32];
+
+	if (dir < 0)
+		return 0;
+	int r = make_dir("bulkhead", err);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	return bind_dir(path, BH_ROOT_PYTHON_DIR + 1, err);
+}
+
 static int switch_root(struct bh_error *err)
 {
 	if (mount(NULL, ".", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) <
@@ -201,9 +215,16 @@ static int switch_root(struct bh_error *err)
 	return 0;
 }
 
-int bh_root_enter(int handler_fd, const char *handler_name, const struct bh_bind_trees *binds,
-                  struct bh_error *err)
+int bh_root_enter(int handler_fd, const char *handler_name, const char *python_dir,
+                  const struct bh_bind_trees *binds, struct bh_error *err)
 {
+	BH_CLEANUP(bh_fd_done) int python = -1;
+
+	if (python_dir) {
+		python = open(python_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (python < 0)
+			return bh_fail(err, errno, "open %s", python_dir);
+	}
 	if (mount("tmpfs", BUILD_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
 		return bh_fail(err, errno, "mount a tmpfs for the new root");
 	if (chdir(BUILD_DIR) < 0)
@@ -216,6 +237,8 @@ int bh_root_enter(int handler_fd, const char *handler_name, const struct bh_bind
 		r = add_dev(err);
 	if (r == 0)
 		r = add_handler(handler_fd, handler_name, err);
+	if (r == 0)
+		r = add_python(python, err);
 	if (r == 0)
 		r = add_proc(err);
 	if (r == 0)

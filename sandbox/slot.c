@@ -24,6 +24,7 @@ const char *bh_child_step_name(enum bh_child_step step)
 		[BH_STEP_REAPER] = "pid-namespace",
 		[BH_STEP_PROC] = "proc",
 		[BH_STEP_CLONE] = "clone",
+		[BH_STEP_CLEANER] = "pid-namespace",
 		[BH_STEP_CGROUP] = "cgroup",
 		[BH_STEP_SESSION] = "session",
 		[BH_STEP_CGROUP_NAMESPACE] = "cgroup-namespace",

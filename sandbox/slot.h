@@ -24,6 +24,7 @@
 #include "sandbox/landlock.h"
 #include "sandbox/rlimits.h"
 #include "sandbox/scratch.h"
+#include "sandbox/template.h"
 
 /* Steps of the set-up that can fail. */
 enum bh_child_step {
@@ -31,6 +32,7 @@ enum bh_child_step {
 	BH_STEP_REAPER,
 	BH_STEP_PROC,
 	BH_STEP_CLONE,
+	BH_STEP_CLEANER,
 	BH_STEP_CGROUP,
 	BH_STEP_SESSION,
 	BH_STEP_CGROUP_NAMESPACE,
@@ -62,8 +64,9 @@ struct bh_child_plan {
 	struct bh_landlock landlock;
 	struct bh_scratch scratch; /* where there are namespaces */
 	int socket;                /* to the supervisor */
-	int executable;            /* descriptor of an ELF handler; -1 for a script */
-	const char *script;        /* path of a script as its interpreter gets it */
+	enum bh_warm_mode warm;
+	int executable;     /* descriptor of an ELF handler; -1 for a script */
+	const char *script; /* path of a script as its interpreter gets it */
 	char *const *argv;
 	char *const *envp;
 };
@@ -86,6 +89,8 @@ struct bh_slot {
 	pid_t reaper; /* 0 where there is none */
 	uint32_t go;  /* 1: there is a batch; a futex */
 
+	struct bh_template template; /* in warm mode; a reaper is a template's then */
+
 	/* written by spawner, reaper and handler, read after the reaper's end */
 	enum bh_child_step failed_step;
 	int failed_code;       /* positive errno value */
@@ -99,7 +104,13 @@ struct bh_slot {
 };
 
 /* Stacks of a slot's tasks: from the top of each, with a guard below it. */
-enum bh_slot_stack { BH_STACK_SPAWNER, BH_STACK_REAPER, BH_STACK_HANDLER, BH_SLOT_STACKS };
+enum bh_slot_stack {
+	BH_STACK_SPAWNER,
+	BH_STACK_REAPER,
+	BH_STACK_HANDLER,
+	BH_STACK_CLEANER,
+	BH_SLOT_STACKS
+};
 #define BH_STACK_SIZE ((size_t)64 << 10)
 char *bh_slot_stack_top(const struct bh_slot *slot, enum bh_slot_stack which);
 

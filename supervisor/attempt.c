@@ -15,9 +15,7 @@
 /* So many refusals and the handler is no program that tries once: a fork bomb. */
 #define MAX_REFUSED_FORKS 128
 
-/* Calls read from a listener in one step, in fairness to the other attempts. */
-#define CALLS_PER_STEP 16
-#define CALLS_AT_END   1024
+#define CALLS_AT_END 1024
 
 void bh_attempt_move_to(struct bh_attempt *attempt, enum bh_attempt_state to)
 {
@@ -130,8 +128,30 @@ static void close_capture(struct bh_attempt *attempt, struct bh_capture *capture
 	bh_fd_done(&capture->fd);
 }
 
-void bh_attempt_on_started(struct bh_attempt *attempt)
+/* What a template does while it warms up has a time of its own, and what it may
+ * not do is not the batch's. */
+static void end_warming(struct bh_attempt *attempt)
 {
+	attempt->warming = false;
+	attempt->evidence.refused_forks = 0;
+	if (attempt->state == BH_ATTEMPT_SPAWNING)
+		attempt->deadline_us =
+		        bh_add_saturated(bh_now_us(), attempt->evidence.limits.timeout_us);
+}
+
+void bh_attempt_on_started(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
+                           const struct bh_message_started *started)
+{
+	if (started->warming) {
+		attempt->warming = true;
+		attempt->may_fork = false;
+		return;
+	}
+	if (attempt->warming)
+		end_warming(attempt);
+	attempt->may_fork = rules->forks;
+	if (attempt->state == BH_ATTEMPT_RUNNING)
+		return; /* told already: it went on to a second template */
 	if (attempt->state == BH_ATTEMPT_SPAWNING)
 		bh_attempt_move_to(attempt, BH_ATTEMPT_RUNNING);
 	bh_subject_tell(&attempt->subject, (struct bh_event){ .type = BH_EVENT_STARTED });
@@ -172,6 +192,20 @@ static int refuse_fork(struct bh_attempt *attempt, struct bh_sandbox *sandbox, u
 	return kill_all(attempt, sandbox, err);
 }
 
+/* The template's own, for the batch: nobody else is there yet to make it. What
+ * else the call asks for is in its registers, and was looked at. */
+static int allow_fork(struct bh_attempt *attempt, struct bh_sandbox *sandbox, uint64_t cookie,
+                      struct bh_error *err)
+{
+	struct bh_error error;
+
+	attempt->may_fork = false;
+	if (bh_listener_allow(attempt->listener, cookie, &error) == 0)
+		return 0;
+	bh_attempt_note_failure(attempt, &error);
+	return kill_all(attempt, sandbox, err);
+}
+
 /* A violation is not answered: the call waits until its process is killed. */
 static int take_call(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
                      const struct bh_syscall *call, uint64_t cookie, struct bh_error *err)
@@ -180,7 +214,8 @@ static int take_call(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
 
 	/* where more than one is allowed, it is the profile that forbids it */
 	if (evidence->limits.max_procs == 1 && bh_syscall_makes_process(call))
-		return refuse_fork(attempt, sandbox, cookie, err);
+		return attempt->may_fork ? allow_fork(attempt, sandbox, cookie, err)
+		                         : refuse_fork(attempt, sandbox, cookie, err);
 	if (!evidence->violated) {
 		evidence->violated = true;
 		evidence->has_syscall = true;
@@ -215,14 +250,29 @@ static int read_call(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 	return kill_all(attempt, sandbox, err);
 }
 
-int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
+int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox, int max_calls,
                            struct bh_error *err)
 {
 	int r = 1;
 
-	for (int i = 0; r > 0 && attempt->listener >= 0 && i < CALLS_PER_STEP; i++)
+	for (int i = 0; r > 0 && attempt->listener >= 0 && i < max_calls; i++)
 		r = read_call(attempt, sandbox, err);
 	return r < 0 ? r : 0;
+}
+
+int bh_attempt_on_idle_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
+                                struct bh_error *err)
+{
+	struct bh_syscall call;
+	uint64_t cookie;
+	struct bh_error ignored;
+
+	int r = bh_listener_receive(attempt->listener, &call, &cookie, &ignored);
+	if (r == 1)
+		return bh_sandbox_kill(sandbox, attempt->slot, BH_KILL_ALL, err);
+	if (r < 0 && r != -EAGAIN)
+		bh_attempt_close_listener(attempt);
+	return 0;
 }
 
 static int begin_grace(struct bh_attempt *attempt, struct bh_sandbox *sandbox, uint64_t now_us,

@@ -56,6 +56,7 @@ struct bh_attempt_rules {
 	struct bh_limits limits;
 	uint64_t max_entries;
 	bool strict_results;
+	bool forks; /* templates that fork make the batches' processes */
 };
 
 struct bh_attempt {
@@ -78,6 +79,8 @@ struct bh_attempt {
 	int err_writer;
 	int listener;       /* owned; -1 where there is none; the slot's, from attempt to attempt */
 	bool call_vanished; /* a notified call was gone before it could be read */
+	bool warming;       /* a template was started for it and is not ready yet */
+	bool may_fork;      /* the template, once, to make the batch's process */
 	struct bh_evidence evidence;
 	struct bh_result *result; /* owned, made first, so that there always is one */
 };
@@ -120,7 +123,8 @@ void bh_attempt_refuse(struct bh_attempt *attempt, enum bh_not_started why,
                        const struct bh_error *error, const char *stage);
 
 /* Its handler was executed. */
-void bh_attempt_on_started(struct bh_attempt *attempt);
+void bh_attempt_on_started(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
+                           const struct bh_message_started *started);
 
 /* Events of a live attempt. An error means that the launcher doesn't do what it
  * is asked: the sandbox has to be given up. */
@@ -128,13 +132,19 @@ BH_MUST_CHECK
 int bh_attempt_on_output(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
                          enum bh_source_kind which, struct bh_error *err);
 BH_MUST_CHECK
-int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
+int bh_attempt_on_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox, int max_calls,
                            struct bh_error *err);
 BH_MUST_CHECK
 int bh_attempt_on_deadline(struct bh_attempt *attempt, struct bh_sandbox *sandbox, uint64_t now_us,
                            struct bh_error *err);
 BH_MUST_CHECK
 int bh_attempt_cancel(struct bh_attempt *attempt, struct bh_sandbox *sandbox, struct bh_error *err);
+
+/* Without a live attempt: nobody may make a call that waits for an answer. Kills
+ * the template that did. */
+BH_MUST_CHECK
+int bh_attempt_on_idle_listener(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
+                                struct bh_error *err);
 
 /* In any state: forbidden calls can't be told any more. */
 void bh_attempt_close_listener(struct bh_attempt *attempt);

@@ -31,6 +31,7 @@
 #include "supervisor/loop.h"
 #include "supervisor/notice.h"
 #include "supervisor/program.h"
+#include "supervisor/python.h"
 #include "sandbox/profile_catalog.h"
 
 /* Batches taken from the queue in one step, beside one for each slot: those that
@@ -47,6 +48,9 @@ struct bh_executor {
 	enum bh_isolation isolation;
 	struct bh_binds binds;
 	uint64_t scratch_bytes;
+	enum bh_warm_mode warm;
+	uint64_t max_reuse;
+	struct bh_python python;
 	char *launcher;
 	struct bh_profile profile;
 	struct bh_program program;

@@ -2,6 +2,9 @@
 
 /* executor_make.c: making an executor, and its end. */
 
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +60,11 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 	if (options->jobs > MAX_JOBS)
 		return bh_fail_plain(err, EINVAL, "%zu batches at a time, at most %d",
 		                     options->jobs, MAX_JOBS);
+	if (options->warm == BH_WARM_REUSE && options->max_reuse == 0)
+		return bh_fail_plain(err, EINVAL, "a handler is reused for 0 batches");
+	if (options->warm == BH_WARM_FORK && options->scratch_bytes > 0)
+		return bh_fail_plain(err, EINVAL,
+		                     "a scratch for warm handlers would be one for all batches");
 	int r = check_scratch(options, err);
 	if (r == 0)
 		r = bh_retry_check(&options->retry, err);
@@ -121,6 +129,20 @@ static int start_first_sandbox(struct bh_executor *executor, const char *launche
 	                     stage[0] ? ", " : "", stage, error.text);
 }
 
+/* As the C library makes a process. */
+static int check_forks(const struct bh_executor *executor, struct bh_error *err)
+{
+	const uint64_t args[BH_CALL_ARGUMENTS] = { CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID |
+		                                   SIGCHLD };
+	struct bh_answer answer = bh_profile_answer(&executor->profile, SYS_clone, args);
+
+	if (answer.kind == BH_ANSWER_ALLOW)
+		return 0;
+	return bh_fail_plain(err, EINVAL,
+	                     "the profile lets handlers make no process, which warm ones do "
+	                     "unless they are reused");
+}
+
 static int set_up(struct bh_executor *executor, const struct bh_executor_options *options,
                   struct bh_error *err)
 {
@@ -129,7 +151,11 @@ static int set_up(struct bh_executor *executor, const struct bh_executor_options
 	if (r == 0)
 		r = bh_binds_open(options, executor->program.name, &executor->binds, err);
 	if (r == 0)
+		r = bh_python_find(options, &executor->program, &executor->python, err);
+	if (r == 0)
 		r = bh_profile_load(options->profile, &executor->profile, err);
+	if (r == 0 && options->warm == BH_WARM_FORK && options->isolation != BH_ISOLATION_NONE)
+		r = check_forks(executor, err);
 	if (r == 0)
 		r = make_slots(executor, options->jobs, err);
 	if (r == 0)
@@ -157,6 +183,9 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 		                                 .strict_results = options->strict_results };
 	made->isolation = options->isolation;
 	made->scratch_bytes = options->scratch_bytes;
+	made->warm = options->warm;
+	made->max_reuse = options->max_reuse;
+	made->rules.forks = options->warm == BH_WARM_FORK;
 	made->retry = options->retry;
 	made->poison = options->poison;
 	made->audience = (struct bh_audience){ options->on_event, options->event_userdata };

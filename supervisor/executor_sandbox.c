@@ -23,6 +23,9 @@ int bh_executor_start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_
 		.bounds = executor->binds.items,
 		.n_bounds = executor->binds.n,
 		.scratch_bytes = executor->scratch_bytes,
+		.warm = executor->warm,
+		.max_reuse = executor->max_reuse,
+		.python_dir = executor->python.dir,
 	};
 	struct bh_sandbox *made;
 

@@ -6,7 +6,12 @@
 #include "sandbox/client.h"
 #include "supervisor/executor_internal.h"
 
+#include <poll.h>
+
 /* ---- what is ready ---- */
+
+/* Calls read from a listener in one step, in fairness to the other attempts. */
+#define CALLS_PER_STEP 16
 
 /* The listener is the slot's for as long as there is this sandbox. */
 static int take_listener(struct bh_executor *executor, struct bh_attempt *attempt, int listener,
@@ -21,11 +26,12 @@ static int take_listener(struct bh_executor *executor, struct bh_attempt *attemp
 	return bh_loop_add(&executor->loop, listener, source, err);
 }
 
-static int handle_started(struct bh_attempt *attempt, struct bh_error *err)
+static int handle_started(struct bh_executor *executor, struct bh_attempt *attempt,
+                          const struct bh_message_started *started, struct bh_error *err)
 {
 	if (!bh_attempt_is_live(attempt))
 		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
-	bh_attempt_on_started(attempt);
+	bh_attempt_on_started(attempt, &executor->rules, started);
 	return 0;
 }
 
@@ -51,7 +57,7 @@ static int handle_event(struct bh_executor *executor, struct bh_sandbox_event *e
 	case BH_SANDBOX_LISTENER:
 		return take_listener(executor, &slot->attempt, event->listener, err);
 	case BH_SANDBOX_STARTED:
-		return handle_started(&slot->attempt, err);
+		return handle_started(executor, &slot->attempt, &event->started, err);
 	case BH_SANDBOX_ENDED:
 		return handle_ended(executor, slot, &event->ended, err);
 	}
@@ -85,6 +91,34 @@ static void read_taken_in(struct bh_executor *executor)
 	bh_executor_lose_given_up(executor);
 }
 
+/* A template may fork once it was told of its batch, and so were we: before it
+ * could make a call, but that is perhaps not read yet. So: what the sandbox said is
+ * read when a call is seen to wait, and one call is taken. */
+static int handle_template_call(struct bh_executor *executor, struct bh_attempt *attempt,
+                                struct bh_error *err)
+{
+	struct pollfd polled = { .fd = attempt->listener, .events = POLLIN };
+
+	if (poll(&polled, 1, 0) <= 0)
+		return 0;
+	int r = read_sandbox(executor, err);
+	if (r < 0 || attempt->listener < 0)
+		return r;
+	return bh_attempt_is_live(attempt)
+	               ? bh_attempt_on_listener(attempt, executor->sandbox, 1, err)
+	               : bh_attempt_on_idle_listener(attempt, executor->sandbox, err);
+}
+
+static int handle_call(struct bh_executor *executor, struct bh_attempt *attempt,
+                       struct bh_error *err)
+{
+	if (executor->warm == BH_WARM_FORK)
+		return handle_template_call(executor, attempt, err);
+	return bh_attempt_is_live(attempt)
+	               ? bh_attempt_on_listener(attempt, executor->sandbox, CALLS_PER_STEP, err)
+	               : bh_attempt_on_idle_listener(attempt, executor->sandbox, err);
+}
+
 static int handle_source(struct bh_executor *executor, struct bh_source source,
                          struct bh_error *err)
 {
@@ -94,12 +128,12 @@ static int handle_source(struct bh_executor *executor, struct bh_source source,
 		return source.generation == executor->sandbox_generation
 		               ? read_sandbox(executor, err)
 		               : 0;
-	if (!bh_attempt_is_live(attempt))
-		return 0;
 	if (source.kind == BH_SOURCE_LISTENER)
 		return source.generation == executor->sandbox_generation
-		               ? bh_attempt_on_listener(attempt, executor->sandbox, err)
+		               ? handle_call(executor, attempt, err)
 		               : 0;
+	if (!bh_attempt_is_live(attempt))
+		return 0;
 	if (source.generation != attempt->generation)
 		return 0;
 	return bh_attempt_on_output(attempt, executor->sandbox, source.kind, err);

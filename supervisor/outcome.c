@@ -214,8 +214,9 @@ static void set_process_limit(const struct bh_evidence *evidence, struct bh_outc
 
 static void set_timeout(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
-	set_outcome(ret, BH_KIND_TIMEOUT, "timeout of %s ran out; ",
-	            duration_text(evidence->limits.timeout_us).text);
+	set_outcome(ret, BH_KIND_TIMEOUT, "timeout of %s ran out%s; ",
+	            duration_text(evidence->limits.timeout_us).text,
+	            evidence->ended.warming ? " while the handler warmed up" : "");
 	if (evidence->grace_ran_out)
 		append_text(ret, "SIGTERM was not enough, SIGKILL followed after %s",
 		            duration_text(evidence->limits.grace_us).text);
@@ -267,6 +268,10 @@ static bool decide_by_acts(const struct bh_evidence *evidence, struct bh_outcome
 	} else if (ended->by == BH_ENDED_NO_EXEC) {
 		set_outcome(ret, BH_KIND_SPAWN, "handler could not be executed: %s",
 		            ended->error.text);
+	} else if (ended->by == BH_ENDED_NO_FORK) {
+		set_outcome(ret, BH_KIND_SPAWN, "no warm handler took the batch: %s",
+		            ended->error.text);
+		snprintf(ret->stage, sizeof(ret->stage), "%s", ended->stage);
 	} else if (evidence->violated) {
 		set_violation(evidence, ret);
 	} else if (evidence->killed_for_forks) {
@@ -460,11 +465,30 @@ static void decide_by_records(const struct bh_evidence *evidence, struct bh_outc
 	}
 }
 
+/* What ended was a template, which is to say that it is ready and live on. */
+static void decide_by_warm_up(const struct bh_evidence *evidence, struct bh_outcome *ret)
+{
+	int status = evidence->ended.wait_status;
+
+	set_outcome(ret, BH_KIND_SPAWN, "handler ended while it warmed up: ");
+	if (WIFSIGNALED(status))
+		append_text(ret, "killed by %s", signal_text(WTERMSIG(status)).text);
+	else
+		append_text(ret, "exited with status %d without saying that it was ready",
+		            WEXITSTATUS(status));
+	snprintf(ret->stage, sizeof(ret->stage), "warm-up");
+}
+
 static void decide_by_end(const struct bh_evidence *evidence, struct bh_outcome *ret)
 {
 	int status = evidence->ended.wait_status;
 
-	if (evidence->ended.by == BH_ENDED_KILLED)
+	if (evidence->ended.by == BH_ENDED_PROTOCOL)
+		set_outcome(ret, BH_KIND_PROTOCOL, "warm handler broke the protocol: %s",
+		            evidence->ended.error.text);
+	else if (evidence->ended.warming)
+		decide_by_warm_up(evidence, ret);
+	else if (evidence->ended.by == BH_ENDED_KILLED)
 		set_outcome(ret, BH_KIND_SIGNAL, "killed by SIGKILL, which came from outside");
 	else if (WIFSIGNALED(status))
 		decide_by_signal(evidence, WTERMSIG(status), ret);

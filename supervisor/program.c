@@ -14,6 +14,9 @@
 /* What the kernel itself looks at in the first line (BINPRM_BUF_SIZE). */
 #define HEAD_BYTES 256
 
+#define N_WARM    2 /* variables of set_warm, at most */
+#define N_OFFERED 1 /* of bh_program_offer_variable */
+
 #if defined(__x86_64__)
 #define NATIVE_MACHINE EM_X86_64
 #elif defined(__aarch64__)
@@ -43,7 +46,8 @@ static int check_elf(const char *path, const char *head, size_t size, struct bh_
 
 /* `head` is NUL-terminated. Only an absolute interpreter makes sense: a handler
  * starts in another directory than its caller. */
-static int check_script(const char *path, char *head, size_t size, struct bh_error *err)
+static int check_script(const char *path, char *head, size_t size, bool *ret_is_python,
+                        struct bh_error *err)
 {
 	char *interpreter = head + 2 + strspn(head + 2, " \t");
 
@@ -51,7 +55,9 @@ static int check_script(const char *path, char *head, size_t size, struct bh_err
 		return bh_fail_plain(err, ENOEXEC,
 		                     "handler %s: first line has no end in its first %d bytes",
 		                     path, HEAD_BYTES);
-	interpreter[strcspn(interpreter, " \t\n")] = '\0';
+	interpreter[strcspn(interpreter, "\n")] = '\0';
+	*ret_is_python = strstr(interpreter, "python") != NULL; /* also by /usr/bin/env */
+	interpreter[strcspn(interpreter, " \t")] = '\0';
 	if (interpreter[0] != '/')
 		return bh_fail_plain(err, ENOEXEC,
 		                     "handler %s: #! line needs an absolute path, has '%s'", path,
@@ -64,7 +70,7 @@ static int check_script(const char *path, char *head, size_t size, struct bh_err
 	return 0;
 }
 
-static int check_format(int fd, const char *path, struct bh_error *err)
+static int check_format(int fd, const char *path, bool *ret_is_python, struct bh_error *err)
 {
 	char head[HEAD_BYTES + 1] = { 0 };
 	ssize_t n = pread(fd, head, HEAD_BYTES, 0);
@@ -74,13 +80,13 @@ static int check_format(int fd, const char *path, struct bh_error *err)
 	if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
 		return check_elf(path, head, (size_t)n, err);
 	if (n >= 2 && head[0] == '#' && head[1] == '!')
-		return check_script(path, head, (size_t)n, err);
+		return check_script(path, head, (size_t)n, ret_is_python, err);
 	return bh_fail_plain(err, ENOEXEC,
 	                     "handler %s is neither an ELF program nor a script with a #! line",
 	                     path);
 }
 
-static int check_file(int fd, const char *path, struct bh_error *err)
+static int check_file(int fd, const char *path, bool *ret_is_python, struct bh_error *err)
 {
 	struct stat stat;
 
@@ -96,7 +102,7 @@ static int check_file(int fd, const char *path, struct bh_error *err)
 		                     stat.st_mode & 07777);
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
 		return bh_fail(err, errno, "handler %s may not be executed", path);
-	return check_format(fd, path, err);
+	return check_format(fd, path, ret_is_python, err);
 }
 
 static int open_file(const char *path, struct bh_program *made, struct bh_error *err)
@@ -107,7 +113,7 @@ static int open_file(const char *path, struct bh_program *made, struct bh_error 
 	made->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (made->fd < 0)
 		return bh_fail(err, errno, "open handler %s", path);
-	int r = check_file(made->fd, path, err);
+	int r = check_file(made->fd, path, &made->is_python, err);
 	if (r < 0)
 		return r;
 	made->path = realpath(path, NULL);
@@ -175,20 +181,31 @@ static int set_variable(char **env, const char *variable, struct bh_error *err)
 	return 0;
 }
 
-static int build_env(const char *const *added, char ***ret, struct bh_error *err)
+/* What tells a handler that it is to be a template. */
+static int set_warm(char **env, enum bh_warm_mode warm, struct bh_error *err)
+{
+	int r = warm == BH_WARM_OFF ? 0 : set_variable(env, "BULKHEAD_WARM=1", err);
+
+	return r < 0 || warm != BH_WARM_REUSE ? r : set_variable(env, "BULKHEAD_REUSE=1", err);
+}
+
+static int build_env(const struct bh_executor_options *options, char ***ret, struct bh_error *err)
 {
 	static const char *const always[] = {
 		"BULKHEAD_ABI=1", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp",
 		"TMPDIR=/tmp",
 	};
+	const char *const *added = options->env;
 	size_t n_added = count_strings(added);
 	int r = 0;
 
-	*ret = calloc(BH_COUNT_OF(always) + n_added + 1, sizeof(char *));
+	*ret = calloc(BH_COUNT_OF(always) + N_WARM + N_OFFERED + n_added + 1, sizeof(char *));
 	if (!*ret)
 		return bh_fail(err, ENOMEM, "build the environment");
 	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(always); i++)
 		r = set_variable(*ret, always[i], err);
+	if (r == 0)
+		r = set_warm(*ret, options->warm, err);
 	for (size_t i = 0; r == 0 && i < n_added; i++)
 		r = set_variable(*ret, added[i], err);
 	return r;
@@ -203,12 +220,20 @@ int bh_program_open(const struct bh_executor_options *options, struct bh_program
 	if (r == 0)
 		r = copy_args(options->handler_args, &made.args, err);
 	if (r == 0)
-		r = build_env(options->env, &made.env, err);
+		r = build_env(options, &made.env, err);
 	if (r < 0)
 		return r;
 
 	*ret = BH_TAKE(made, BH_PROGRAM_UNSET);
 	return 0;
+}
+
+int bh_program_offer_variable(struct bh_program *program, const char *variable,
+                              struct bh_error *err)
+{
+	if (*find_variable(program->env, variable))
+		return 0;
+	return set_variable(program->env, variable, err);
 }
 
 void bh_program_done(struct bh_program *program)

@@ -10,8 +10,13 @@
 int main(void)
 {
 	struct bh_handler *handler;
+	int status = 0;
+	int r;
 
-	if (bh_handler_open(&handler) < 0 || bh_batch_done(handler) < 0)
-		_exit(1);
-	_exit(0); /* there is nothing to flush or to free */
+	while ((r = bh_handler_next(status)) > 0) {
+		status = bh_handler_open(&handler) < 0 || bh_batch_done(handler) < 0;
+		if (status == 0)
+			bh_handler_close(handler);
+	}
+	_exit(r < 0 ? 1 : status); /* there is nothing to flush */
 }

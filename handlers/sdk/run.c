@@ -88,9 +88,8 @@ static int give_up(struct bh_handler *handler, int error)
 	return complain(builder->error == -ENOSPC ? "descriptor 4 is full" : text);
 }
 
-int bh_handler_run(int (*on_task)(struct bh_handler *handler, const struct bh_handler_task *task,
-                                  void *userdata),
-                   void *userdata)
+static int run_batch(int (*on_task)(struct bh_handler *, const struct bh_handler_task *, void *),
+                     void *userdata)
 {
 	struct bh_handler *handler;
 	struct bh_handler_task task;
@@ -105,4 +104,17 @@ int bh_handler_run(int (*on_task)(struct bh_handler *handler, const struct bh_ha
 	int status = r == 0 ? 0 : give_up(handler, r);
 	bh_handler_close(handler);
 	return status;
+}
+
+int bh_handler_run(int (*on_task)(struct bh_handler *handler, const struct bh_handler_task *task,
+                                  void *userdata),
+                   void *userdata)
+{
+	int status = 0;
+	int r;
+
+	while ((r = bh_handler_next(status)) > 0)
+		status = run_batch(on_task, userdata);
+	return r < 0 ? complain("no batch could be received: is descriptor 5 that of a launcher?")
+	             : status;
 }

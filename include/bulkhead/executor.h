@@ -41,6 +41,14 @@ struct bh_bind {
 
 #define BH_SCRATCH_MOST ((uint64_t)1 << 40)
 
+/* How handlers are started. All but the first need a handler that speaks the warm
+ * mode of docs/handler-abi.md, as the SDKs do. */
+enum bh_warm_mode {
+	BH_WARM_OFF,   /* afresh for each batch */
+	BH_WARM_FORK,  /* once for each slot; a fork of it handles each batch */
+	BH_WARM_REUSE, /* once for `max_reuse` batches: nothing parts them from each other */
+};
+
 struct bh_executor_options {
 	const char *handler;             /* path of an ELF executable or a script with `#!` */
 	const char *const *handler_args; /* after the name; NULL-terminated; NULL for none */
@@ -59,6 +67,8 @@ struct bh_executor_options {
 	size_t jobs;          /* batches at a time, at most 1024; 0: the online CPUs */
 	uint64_t max_entries; /* more unique entries than this are `bounds` */
 	bool strict_results;  /* a missing or unknown task id fails the batch */
+	enum bh_warm_mode warm;
+	uint64_t max_reuse; /* with BH_WARM_REUSE: at least 1; BH_UNLIMITED for no end */
 	struct bh_retry retry;
 	enum bh_poison poison;
 	/* Called for each event, from bh_executor_submit (QUEUED) and bh_executor_step
@@ -74,9 +84,11 @@ struct bh_executor_options {
 	void (*on_room)(void *userdata);
 	void *room_userdata;
 };
-#define BH_EXECUTOR_DEFAULT            \
-	((struct bh_executor_options){ \
-	        .limits = BH_LIMITS_DEFAULT, .max_entries = 200, .retry = BH_RETRY_DEFAULT })
+#define BH_EXECUTOR_DEFAULT                                         \
+	((struct bh_executor_options){ .limits = BH_LIMITS_DEFAULT, \
+	                               .max_entries = 200,          \
+	                               .max_reuse = BH_UNLIMITED,   \
+	                               .retry = BH_RETRY_DEFAULT })
 
 struct bh_executor;
 

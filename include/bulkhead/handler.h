@@ -174,11 +174,34 @@ int bh_batch_error(struct bh_handler *handler, const char *type, const char *mes
 /* All work is done. Final. */
 int bh_batch_done(struct bh_handler *handler);
 
-/* Runs `on_task` for each task in order: publishes its start, begins its
+/* ---- batches ----
+ *
+ * A handler that is started warm (docs/handler-abi.md, "Warm mode") does what is
+ * the same for all batches first, and then:
+ *
+ *   int status = 0, r;
+ *   while ((r = bh_handler_next(status)) > 0)
+ *           status = handle_one_batch(); // open … close
+ *   return r < 0 ? 1 : status;
+ *
+ * Started cold, the same code handles its one batch. */
+
+/* Waits for a batch, with its context and results on descriptors 3 and 4. Started
+ * cold, there is one, and then no more. In warm mode the first call says ready; it
+ * returns in a fork for each batch, where the second returns 0, or, with --reuse,
+ * for batch after batch in the same process. `status`: as exit(3) takes it, of the
+ * batch before; the first time it says nothing. stdio is flushed.
+ * Returns 1 for a batch, 0 when there are no more, or -errno: exit with
+ * a status of failure then. Only one
+ * thread may run in a template that forks. */
+int bh_handler_next(int status);
+
+/* Runs `on_task` for each task of each batch in order: publishes its start, begins its
  * result, calls, ends. A callback that writes one value and returns 0 has given
  * the task's result; one that returns a positive number has failed the task (it
  * may have called bh_fail_task, else a general message is used); a negative
- * return ends the batch with an error. Then says done.
+ * return ends the batch with an error. Then says done. Works cold and warm: what
+ * comes before it is done once, by a template.
  * Returns the exit status for main: 0, or 1 after a message on stderr. */
 int bh_handler_run(int (*on_task)(struct bh_handler *handler, const struct bh_handler_task *task,
                                   void *userdata),

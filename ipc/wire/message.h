@@ -23,6 +23,10 @@
  * Instead of CONFIGURE, PROBE is answered by one LAYER for each layer of
  * isolation (`id` is its number), tried in a child, and then READY.
  *
+ * With warm handlers, STARTED tells first, where a template had to be started, that
+ * this was executed (`warming`), and then, where it did, that the batch is handed
+ * to it.
+ *
  * SPAWN is always answered by ENDED; STARTED comes before it unless the handler
  * could not be executed. KILL for an id that has ended is ignored. Both sides
  * are the same build, so the messages are plain structs; the version is checked
@@ -33,7 +37,7 @@
 #include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
-#define BH_MESSAGE_VERSION 5
+#define BH_MESSAGE_VERSION 6
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
@@ -62,6 +66,8 @@ enum bh_ended_by {
 	BH_ENDED_KILLED,     /* BH_KILL_ALL came before its own end */
 	BH_ENDED_NO_EXEC,    /* the handler file could not be executed: `error` */
 	BH_ENDED_NO_SANDBOX, /* a step of the set-up failed: `error`, `stage` */
+	BH_ENDED_NO_FORK,    /* warm: there is no template to take it, or no fork: `error` */
+	BH_ENDED_PROTOCOL,   /* warm: the template broke the protocol: `error` */
 };
 
 #define BH_STAGE_TEXT_SIZE     32
@@ -76,7 +82,10 @@ struct bh_message_configure {
 	uint64_t scratch_bytes;     /* of each batch; 0 for none */
 	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
 	uint32_t supervisor;        /* its pid, for names that have to differ */
+	uint32_t warm;              /* enum bh_warm_mode */
+	uint64_t max_reuse;
 	char handler_name[256];
+	char python_dir[256]; /* to be shown at BH_ROOT_PYTHON_DIR; "" for none */
 };
 
 #define BH_LAYER_DETAIL_SIZE 192
@@ -102,6 +111,10 @@ struct bh_message_failed {
 	char stage[BH_STAGE_TEXT_SIZE];
 };
 
+struct bh_message_started {
+	uint32_t warming; /* a template that is not ready for its batch yet */
+};
+
 struct bh_message_ended {
 	uint32_t by; /* enum bh_ended_by */
 	int32_t wait_status;
@@ -119,6 +132,7 @@ struct bh_message_ended {
 	uint32_t cpu_exceeded;      /* killed for the CPU time of all processes */
 	uint32_t memory_held_by;    /* enum bh_memory_holder */
 	uint32_t memory_held_files; /* the memory limit was the limit of each file, too */
+	uint32_t warming;           /* warm: it was not ready for the batch yet */
 	struct bh_error error;
 	char stage[BH_STAGE_TEXT_SIZE];
 };
@@ -132,6 +146,7 @@ struct bh_message {
 		struct bh_message_ready ready;
 		struct bh_message_layer layer;
 		struct bh_message_failed failed;
+		struct bh_message_started started;
 		uint32_t kill; /* enum bh_kill */
 		struct bh_message_ended ended;
 	};

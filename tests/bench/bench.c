@@ -30,6 +30,8 @@ static const struct row {
 	{ .name = "cold-scratch", .run = bench_cold_scratch },
 	{ .name = "cold-big-parent", .run = bench_cold_big_parent },
 	{ .name = "cold-python", .run = bench_cold_python },
+	{ .name = "warm", .run = bench_warm },
+	{ .name = "reuse", .run = bench_reuse },
 	{ .name = "layers", .run = bench_layers },
 	{ .name = "start", .run = bench_start },
 	{ .name = "calls", .run = bench_calls },

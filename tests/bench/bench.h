@@ -79,6 +79,10 @@ int bench_cold_python(const struct bench_options *options, struct bench_report *
                       struct bh_error *err);
 int bench_cold_scratch(const struct bench_options *options, struct bench_report *report,
                        struct bh_error *err);
+int bench_warm(const struct bench_options *options, struct bench_report *report,
+               struct bh_error *err);
+int bench_reuse(const struct bench_options *options, struct bench_report *report,
+                struct bh_error *err);
 int bench_layers(const struct bench_options *options, struct bench_report *report,
                  struct bh_error *err);
 int bench_start(const struct bench_options *options, struct bench_report *report,

@@ -28,7 +28,7 @@ mv "$work/prefix" "$prefix"
 
 for file in bin/bulkhead bin/bulkhead-launcher include/bulkhead/bulkhead.h \
 	include/bulkhead/handler.h libexec/bulkhead/handlers/wordcount \
-	libexec/bulkhead/handlers/linecount.py share/doc/bulkhead/docs/handler-abi.md; do
+	libexec/bulkhead/handlers/linecount.py share/bulkhead/python/bulkhead/__init__.py share/doc/bulkhead/docs/handler-abi.md; do
 	[ -e "$prefix/$file" ] || fail "$file was not installed"
 done
 libdir=$(dirname "$(find "$prefix" -name libbulkhead.a)")
@@ -84,3 +84,16 @@ try "CMake package, shared" "$work/cmake/program-shared" "$work/cmake/handler-st
 # The shared SDK, without a root of its own.
 PACKAGE_ISOLATION=none try "CMake package, handler shared" "$work/cmake/program-shared" \
 	"$work/cmake/handler-shared"
+
+# A handler made with the Python SDK finds it, cold and warm.
+for mode in "" --warm "--reuse 1"; do
+	if [ -n "${PACKAGE_ISOLATION:-}" ] && [ "$mode" = --warm ]; then
+		continue # which needs namespaces
+	fi
+	# shellcheck disable=SC2086 # words of an option
+	"$prefix/bin/bulkhead" run $mode ${PACKAGE_ISOLATION:+--isolate "$PACKAGE_ISOLATION"} -q \
+		--entries "$source/cmake" --max-tasks 1 -o "$work/keywords.jsonl" -- \
+		"$prefix/libexec/bulkhead/handlers/keywords.py" || fail "keywords.py $mode failed"
+	grep -q '"word":"install"' "$work/keywords.jsonl" || fail "keywords.py $mode found nothing"
+	echo "ok: the Python SDK${mode:+, $mode}"
+done

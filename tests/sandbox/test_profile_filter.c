@@ -21,7 +21,9 @@ static void compile(const struct bh_profile *profile, bool forks, struct bh_filt
 {
 	struct bh_error err = BH_ERROR_UNSET;
 
-	int r = bh_filter_compile(profile, forks, KEY, ret, &err);
+	int r = bh_filter_compile(profile,
+	                          &(struct bh_filter_options){ .allow_forks = forks, .key = KEY },
+	                          ret, &err);
 	ck_assert_msg(r == 0, "%s", err.text);
 }
 
@@ -213,7 +215,9 @@ START_TEST(programs_answer_as_their_rules_say_however_those_overlap)
 		struct bh_error err = BH_ERROR_UNSET;
 		bool forks = roll(2) == 0;
 		make_profile(&profile);
-		int r = bh_filter_compile(&profile, forks, KEY, &filter, &err);
+		int r = bh_filter_compile(
+		        &profile, &(struct bh_filter_options){ .allow_forks = forks, .key = KEY },
+		        &filter, &err);
 		if (r == 0) {
 			compare(&profile, &filter, forks);
 			n_compiled++;
@@ -318,6 +322,34 @@ START_TEST(a_rule_for_clone_is_split_into_threads_and_processes)
 	ck_assert_uint_eq(answer, return_of(judge(&profile, true, SYS_clone, args)));
 	bh_filter_done(&filter);
 	bh_profile_done(&profile);
+}
+END_TEST
+
+/* ---- warm handlers ---- */
+
+START_TEST(a_warm_handler_may_receive_from_its_socket_alone)
+{
+	struct bh_profile refused = { .otherwise = { .kind = BH_ANSWER_ERRNO, .code = 13 } };
+	struct bh_error err = BH_ERROR_UNSET;
+
+	for (int warm = 0; warm <= 1; warm++) {
+		const struct bh_filter_options options = { .warm = warm, .key = KEY };
+		struct bh_filter filter = BH_FILTER_UNSET;
+		int r = bh_filter_compile(&refused, &options, &filter, &err);
+		ck_assert_msg(r == 0, "%s", err.text);
+		uint32_t no = SECCOMP_RET_ERRNO | 13;
+		uint64_t args[6] = { 5 };
+		ck_assert_uint_eq(answer_to(&filter, SYS_recvmsg, args),
+		                  warm ? SECCOMP_RET_ALLOW : no);
+		ck_assert_uint_eq(answer_to(&filter, SYS_sendmsg, args), no);
+		args[0] = 4;
+		ck_assert_uint_eq(answer_to(&filter, SYS_recvmsg, args), no);
+		/* the kernel takes a descriptor for 32 bits */
+		args[0] = ((uint64_t)1 << 32) | 5;
+		ck_assert_uint_eq(answer_to(&filter, SYS_recvmsg, args),
+		                  warm ? SECCOMP_RET_ALLOW : no);
+		bh_filter_done(&filter);
+	}
 }
 END_TEST
 
@@ -437,7 +469,11 @@ START_TEST(rules_that_overlap_in_too_many_ways_are_an_error_that_names_the_call)
 		ck_assert_int_eq(bh_profile_add(&profile, &rule, NULL), 0);
 	}
 	profile.otherwise.kind = BH_ANSWER_REPORT;
-	ck_assert_int_eq(bh_filter_compile(&profile, true, KEY, &filter, &err), -E2BIG);
+	ck_assert_int_eq(
+	        bh_filter_compile(&profile,
+	                          &(struct bh_filter_options){ .allow_forks = true, .key = KEY },
+	                          &filter, &err),
+	        -E2BIG);
 	ck_assert_ptr_nonnull(strstr(err.text, "read"));
 	bh_profile_done(&profile);
 }
@@ -449,6 +485,7 @@ static Suite *suite(void)
 	TCase *c = tcase_create("filter");
 
 	tcase_add_loop_test(c, programs_answer_as_their_rules_say_however_those_overlap, 0, 8);
+	tcase_add_test(c, a_warm_handler_may_receive_from_its_socket_alone);
 	tcase_add_test(c, built_in_profiles_answer_as_their_rules_say);
 	tcase_add_loop_test(c, a_rule_for_clone_is_split_into_threads_and_processes, 0,
 	                    (int)BH_COUNT_OF(clones));

@@ -96,19 +96,28 @@ static int run_task(struct bh_handler *handler, const struct bh_handler_task *ta
 	return bh_task_error(handler, task->id, "params", "no such way to fail");
 }
 
-int main(int argc, char **argv)
+static int run_batch(char **args)
 {
 	struct bh_handler *handler;
 	struct bh_handler_task task;
-	char *none[] = { NULL };
 
 	int r = bh_handler_open(&handler);
 	if (r < 0)
 		return 1;
 	for (uint32_t i = 0; r == 0 && bh_handler_task_at(handler, i, &task); i++)
-		r = run_task(handler, &task, argc > 0 ? argv + 1 : none);
+		r = run_task(handler, &task, args);
 	if (r == 0)
 		r = bh_batch_done(handler);
 	bh_handler_close(handler);
 	return r < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	char *none[] = { NULL };
+	int status = 0, r;
+
+	while ((r = bh_handler_next(status)) > 0)
+		status = run_batch(argc > 0 ? argv + 1 : none);
+	return r < 0 ? 1 : status;
 }
