@@ -259,13 +259,12 @@ static void prepare_without(struct bh_slot *slot)
 	check(slot, BH_STEP_REAPER, call2(slot, SYS_prctl, PR_SET_CHILD_SUBREAPER, 1));
 }
 
-/* Tells the supervisor that the handler was executed. One that is gone is no
+/* Tells the supervisor that the handler was executed. Of a template the launcher
+ * tells, for what it says of the template's batches must come after. One that is gone is no
  * concern of the reaper's: the launcher notices too. */
 static void say_started(struct bh_slot *slot)
 {
-	struct bh_message message = { .type = BH_MESSAGE_STARTED,
-		                      .id = slot->id,
-		                      .started.warming = slot->plan->warm != BH_WARM_OFF };
+	struct bh_message message = { .type = BH_MESSAGE_STARTED, .id = slot->id };
 	struct iovec part = { .iov_base = &message, .iov_len = sizeof(message) };
 	struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
 
@@ -344,7 +343,7 @@ void bh_reaper_main(void *arg)
 	slot->handler = (pid_t)pid;
 
 	/* the handler was executed or has ended: CLONE_VFORK */
-	if (slot->failed_step == BH_STEP_NONE && !slot->trial)
+	if (slot->failed_step == BH_STEP_NONE && !slot->trial && slot->plan->warm == BH_WARM_OFF)
 		say_started(slot);
 	close_theirs(slot);
 	await_handler(slot);

@@ -123,7 +123,9 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
 BH_MUST_CHECK
 int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error *err);
 
-/* Lets the call run after all. Only where what it does is all in its registers. */
+/* Lets the call run after all. Only where what it does is all in its registers.
+ * Returns 1, or 0 where its caller had left it: dead, or for a signal, after which
+ * it makes it once more. */
 BH_MUST_CHECK
 int bh_listener_allow(int listener, uint64_t cookie, struct bh_error *err);
 

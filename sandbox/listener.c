@@ -132,6 +132,8 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
 	return 1;
 }
 
+/* Returns 1, or 0 where the caller is gone, or a signal took it back: then it
+ * calls once more. */
 static int answer(int listener, const struct seccomp_notif_resp *given, struct bh_error *err)
 {
 	struct seccomp_notif_sizes sizes;
@@ -145,16 +147,17 @@ static int answer(int listener, const struct seccomp_notif_resp *given, struct b
 	if (!response)
 		return bh_fail(err, ENOMEM, "answer to a seccomp notification");
 	*response = *given;
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) < 0 && errno != ENOENT)
-		return bh_fail(err, errno, "answer a seccomp notification");
-	return 0;
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : bh_fail(err, errno, "answer a seccomp notification");
 }
 
 int bh_listener_refuse(int listener, uint64_t cookie, int code, struct bh_error *err)
 {
 	const struct seccomp_notif_resp refusal = { .id = cookie, .error = -code };
 
-	return answer(listener, &refusal, err);
+	int r = answer(listener, &refusal, err);
+	return r < 0 ? r : 0;
 }
 
 int bh_listener_allow(int listener, uint64_t cookie, struct bh_error *err)

@@ -167,6 +167,17 @@ static void close_control(struct bh_template *template)
 	bh_fd_done(&template->theirs);
 }
 
+/* That a template warms up, or that it is handed its batch: before it can make a
+ * call. */
+static int say_started(const struct bh_slot *slot, bool warming, struct bh_error *err)
+{
+	const struct bh_message message = { .type = BH_MESSAGE_STARTED,
+		                            .id = slot->id,
+		                            .started.warming = warming };
+
+	return bh_channel_send(slot->plan->socket, &message, sizeof(message), NULL, 0, err);
+}
+
 /* What a template starts with is what its first batch was given. */
 static int start(struct bh_templates *templates, struct bh_slot *slot, struct bh_error *err)
 {
@@ -182,8 +193,10 @@ static int start(struct bh_templates *templates, struct bh_slot *slot, struct bh
 		                    bh_child_step_name(BH_STEP_REAPER), &why, err);
 	}
 	slot->template.state = BH_TEMPLATE_WARMING;
-	bh_slot_go(slot);
-	return 0;
+	int r = say_started(slot, true, err);
+	if (r == 0)
+		bh_slot_go(slot);
+	return r;
 }
 
 /* Unless that has come to nothing too often. */
@@ -201,14 +214,6 @@ static int start_if_any_use(struct bh_templates *templates, struct bh_slot *slot
 }
 
 /* ---- handing a batch over ---- */
-
-/* Before the template can make a call for it. */
-static int say_started(const struct bh_slot *slot, struct bh_error *err)
-{
-	const struct bh_message message = { .type = BH_MESSAGE_STARTED, .id = slot->id };
-
-	return bh_channel_send(slot->plan->socket, &message, sizeof(message), NULL, 0, err);
-}
 
 /* A template that is gone is found out by its end, which is on its way. */
 static void send_batch(struct bh_templates *templates, struct bh_slot *slot)
@@ -243,7 +248,7 @@ static int hand_over(struct bh_templates *templates, struct bh_slot *slot, struc
 	if (bh_cgroup_begin(&slot->plan->cgroup, &slot->cgroup, &why) < 0)
 		return tell_refused(templates, slot, BH_ENDED_NO_SANDBOX,
 		                    bh_child_step_name(BH_STEP_CGROUP), &why, err);
-	int r = say_started(slot, err);
+	int r = say_started(slot, false, err);
 	if (r == 0)
 		send_batch(templates, slot);
 	return r;

@@ -199,9 +199,11 @@ static int allow_fork(struct bh_attempt *attempt, struct bh_sandbox *sandbox, ui
 {
 	struct bh_error error;
 
-	attempt->may_fork = false;
-	if (bh_listener_allow(attempt->listener, cookie, &error) == 0)
+	int r = bh_listener_allow(attempt->listener, cookie, &error);
+	if (r >= 0) {
+		attempt->may_fork = r == 0;
 		return 0;
+	}
 	bh_attempt_note_failure(attempt, &error);
 	return kill_all(attempt, sandbox, err);
 }

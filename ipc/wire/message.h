@@ -24,8 +24,8 @@
  * isolation (`id` is its number), tried in a child, and then READY.
  *
  * With warm handlers, STARTED tells first, where a template had to be started, that
- * this was executed (`warming`), and then, where it did, that the batch is handed
- * to it.
+ * this warms up (`warming`), and then, where it did, that the batch is handed to
+ * it.
  *
  * SPAWN is always answered by ENDED; STARTED comes before it unless the handler
  * could not be executed. KILL for an id that has ended is ignored. Both sides
