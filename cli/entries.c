@@ -91,7 +91,8 @@ int bh_entries_add(struct bh_entries *entries, const struct bh_entry *entry, uin
 	if (r < 0) {
 		BH_CLEANUP(bh_free_done) char *here = place_dup(entries, &place, entry->id);
 		return bh_complain(complaint,
-		                   r == -ENOMEM ? BH_STATUS_INFRASTRUCTURE : BH_STATUS_INPUT,
+		                   r == -EINVAL || r == -EOVERFLOW ? BH_STATUS_INPUT
+		                                                   : BH_STATUS_INFRASTRUCTURE,
 		                   "%s: %s", here ? here : "", err.text);
 	}
 	entries->places[entries->n_places++] = place;

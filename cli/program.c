@@ -22,7 +22,7 @@ static int fill_standard_descriptors(struct bh_complaint *complaint)
 	static const int flags[] = { O_WRONLY, O_RDONLY, O_WRONLY };
 
 	for (int fd = 0; fd < (int)BH_COUNT_OF(flags); fd++) {
-		if (fcntl(fd, F_GETFD) >= 0)
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
 			continue;
 		if (open("/dev/null", flags[fd]) != fd)
 			return bh_complain(complaint, BH_STATUS_INFRASTRUCTURE,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -12,12 +13,19 @@
 
 static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
 
-static void add_unless_ignored(sigset_t *set, int number)
+static int add_unless_ignored(sigset_t *set, int number)
 {
 	struct sigaction action;
 
-	if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-		sigaddset(set, number);
+	if (sigaction(number, NULL, &action) < 0)
+		return -1;
+	return action.sa_handler == SIG_IGN ? 0 : sigaddset(set, number);
+}
+
+static int fail(struct bh_complaint *complaint)
+{
+	return bh_complain(complaint, BH_STATUS_INFRASTRUCTURE, "set up signals: %s",
+	                   strerrordesc_np(errno));
 }
 
 int bh_signals_open(int *ret_fd, struct bh_complaint *complaint)
@@ -27,14 +35,15 @@ int bh_signals_open(int *ret_fd, struct bh_complaint *complaint)
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < BH_COUNT_OF(stopping); i++)
-		add_unless_ignored(&set, stopping[i]);
+		if (add_unless_ignored(&set, stopping[i]) < 0)
+			return fail(complaint);
 	/* a reader that went away and a file that may grow no further are errors of write */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0 ||
 	    sigaction(SIGXFSZ, &ignore, NULL) < 0)
-		return bh_complain_errno(complaint, errno, "set up signals");
+		return fail(complaint);
 	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
-		return bh_complain_errno(complaint, errno, "set up signals");
+		return fail(complaint);
 	*ret_fd = fd;
 	return BH_STATUS_OK;
 }

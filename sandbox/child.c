@@ -281,8 +281,8 @@ static void await_handler(struct bh_slot *slot)
 		long pid = call4(slot, SYS_wait4, -1, &status, __WALL, NULL);
 		if (pid == slot->handler)
 			break;
-		if (pid < 0 && pid != -EINTR)
-			leave(slot); /* can't be: the handler is ours until it was waited for */
+		if (pid != -EINTR)
+			check(slot, BH_STEP_REAPER, pid); /* its end takes the handler with it */
 	}
 	slot->wait_status = status;
 	slot->ended = true;

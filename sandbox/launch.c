@@ -105,7 +105,9 @@ static long clone_child(unsigned long flags, struct plan *plan, char *stack, int
 	sigset_t all, before;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int code = pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (code != 0)
+		return -code;
 	long pid = bh_raw_clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | flags,
 	                        stack + STACK_SIZE, pidfd, child_main, plan, 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

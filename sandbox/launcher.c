@@ -69,8 +69,10 @@ static int reset_signals(struct bh_error *err)
 {
 	sigset_t chld;
 
+	/* EINVAL: two that can't be changed, and those that the C library keeps */
 	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL); /* fails for two, which can't be changed */
+		if (signal(number, SIG_DFL) == SIG_ERR && errno != EINVAL)
+			return bh_fail(err, errno, "reset signal %d", number);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	if (sigprocmask(SIG_SETMASK, &chld, NULL) < 0)
@@ -330,6 +332,8 @@ static int try_child(struct launcher *l, const char **stage, struct bh_error *er
 	do
 		pid = waitpid(slot->reaper, NULL, __WALL);
 	while (pid < 0 && errno == EINTR);
+	if (pid < 0)
+		return bh_fail(err, errno, "wait for the trial child");
 	slot->reaper = 0;
 	slot->trial = false;
 	bh_fd_done(&slot->handler_pidfd);
@@ -745,7 +749,7 @@ static int reap(struct launcher *l, struct bh_error *err)
 				return r;
 			break;
 		}
-	return 0;
+	return pid < 0 && errno != ECHILD ? bh_fail(err, errno, "wait for reapers") : 0;
 }
 
 /* When the next look at a batch's CPU time or a template is due; UINT64_MAX for never. */

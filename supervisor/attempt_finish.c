@@ -118,8 +118,9 @@ struct bh_result *bh_attempt_finish(struct bh_attempt *attempt, struct bh_lease 
 	struct bh_error error;
 
 	assert(attempt->state == BH_ATTEMPT_ENDED);
-	bh_capture_drain(&attempt->out);
-	bh_capture_drain(&attempt->err);
+	if (bh_capture_drain(&attempt->out, &error) < 0 ||
+	    bh_capture_drain(&attempt->err, &error) < 0)
+		bh_attempt_note_failure(attempt, &error);
 	bh_attempt_drain_listener(attempt);
 	judge_vanished_call(attempt);
 	int r = read_results(attempt, &records, &error);

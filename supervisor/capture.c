@@ -91,10 +91,10 @@ int bh_capture_read(struct bh_capture *capture, struct bh_error *err)
 	return n != 0;
 }
 
-void bh_capture_drain(struct bh_capture *capture)
+int bh_capture_drain(struct bh_capture *capture, struct bh_error *err)
 {
 	if (capture->fd < 0)
-		return;
+		return 0;
 	ssize_t left = fcntl(capture->fd, F_GETPIPE_SZ);
 	ssize_t n;
 
@@ -102,6 +102,7 @@ void bh_capture_drain(struct bh_capture *capture)
 		n = read_chunk(capture);
 		left -= n;
 	} while (n > 0 && left > 0);
+	return n < 0 && n != -EAGAIN ? bh_fail(err, (int)-n, "read output") : 0;
 }
 
 struct bh_output bh_capture_take(struct bh_capture *capture)

@@ -38,7 +38,8 @@ int bh_capture_read(struct bh_capture *capture, struct bh_error *err);
 
 /* Reads what the pipe holds, when every writer is believed to be gone. Bounded
  * by the size of the pipe's buffer even if one is not. */
-void bh_capture_drain(struct bh_capture *capture);
+BH_MUST_CHECK
+int bh_capture_drain(struct bh_capture *capture, struct bh_error *err);
 
 /* Hands over what was kept, trimmed to its size. */
 struct bh_output bh_capture_take(struct bh_capture *capture);

@@ -10,6 +10,7 @@ Processes are known by their place in the tree, not by their pid:
 
   supervisor ──▶ start, and after its exec launcher ──▶ reaper ──▶ handler ──▶ probe
 
+The spawner is a thread of the launcher, in whose name it clones reapers.
 Every process is followed to its end, so what is left when the supervisor has ended
 is a leak. A handler is looked at from outside, at its exec, before its first
 instruction: what it may do then doesn't depend on what it says of itself.
@@ -32,8 +33,9 @@ LIBC.ptrace.restype = ctypes.c_long
 
 CONT, SYSCALL, GETEVENTMSG, SEIZE, LISTEN = 7, 24, 0x4201, 0x4206, 0x4208
 GETREGSET, SETREGSET, GET_SYSCALL_INFO = 0x4204, 0x4205, 0x420E
-EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_STOP = 1, 2, 3, 4, 128
-OPTIONS = 1 | 1 << EVENT_FORK | 1 << EVENT_VFORK | 1 << EVENT_CLONE | 1 << EVENT_EXEC | 1 << 20
+EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_EXIT, EVENT_STOP = 1, 2, 3, 4, 6, 128
+OPTIONS = (1 | 1 << EVENT_FORK | 1 << EVENT_VFORK | 1 << EVENT_CLONE | 1 << EVENT_EXEC |
+           1 << EVENT_EXIT | 1 << 20)
 SYSCALL_STOP = signal.SIGTRAP | 0x80
 AT_ENTRY, AT_EXIT = 1, 2
 WALL = 0x40000000
@@ -49,15 +51,22 @@ PATHS = {"openat": 1, "newfstatat": 1, "faccessat": 1, "faccessat2": 1, "mkdirat
          "readlink": 0, "mkdir": 0, "chdir": 0, "symlink": 1, "mount": 1, "umount2": 0,
          "statfs": 0, "execve": 0, "pivot_root": 0, "memfd_create": 0}
 AT_CALLS = ("at", "at2", "attr")
-NUMBERED = {"prctl": [0], "prlimit64": [1], "seccomp": [0], "unshare": [0], "fcntl": [1],
-            "epoll_ctl": [1], "wait4": [2]}
+NUMBERED = {"prctl": [0], "seccomp": [0], "unshare": [0],
+            "epoll_ctl": [1], "wait4": [2], "futex": [1]}
 DESCRIBED = {"read", "pread64", "readv", "write", "writev", "pwrite64", "sendfile", "close",
              "getdents64", "lseek", "fstat", "fchmod", "ftruncate", "flock", "ioctl", "sendmsg",
              "recvmsg", "epoll_wait", "timerfd_settime", "fdatasync", "fsync"}
 
-# What is another in each run, and what stands for it.
-VARYING = [(r"bulkhead-\d+-[0-9a-f]+", "bulkhead-N"), (r"/proc/\d+/", "/proc/N/"),
-           (r"\[\d+\]", ""), (r" \(deleted\)", "")]
+# What is another in each run, and what stands for it. A cgroup goes by its supervisor's
+# pid: those of others that run at the same time are "bulkhead-OTHER".
+OWN_CGROUP = "bulkhead-OWN"
+OTHER_CGROUP = "bulkhead-OTHER"
+VARYING = [(r"bulkhead-\d+-[0-9a-f]+", OTHER_CGROUP), (r"/proc/\d+/", "/proc/N/"),
+           (r"/#\d+", "/#N"), (r"\[\d+\]", ""), (r" \(deleted\)", "")]
+
+# Files of a cgroup that say what it holds, version 1 and 2.
+CGROUP_LIMITS = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.swappiness",
+                 "memory.max", "memory.swap.max", "memory.oom.group", "pids.max"]
 
 # A process that is pid 1 of its namespace goes on with these for ever while it is
 # traced: force_sig_info_to_task() of the kernel.
@@ -86,7 +95,8 @@ NAMES = {number: name for name, number in NUMBERS.items()}
 class Fault:
     """Of the calls `name` of `role` that are about `about` (a path, what a descriptor
     is, or a number that says what is asked for) the `occurrence`th fails; `after`:
-    once it has done its work, as close(2) does."""
+    once it has done its work, as close(2) does. With the code 0 it is not made, and
+    said to have succeeded."""
     role: str
     name: str
     about: str
@@ -102,8 +112,9 @@ class Process:
     depth: int = -1  # -1 until the parent has told of it
     role: str = ""
     n_children: int = 0
+    parent: int = 0  # pid
     counts: dict = field(default_factory=dict)
-    overridden: int = 0  # errno value that its present call is to give
+    overridden: bool = False  # its present call is the one that fails
     executed: bool = False
     current: str = ""
     landlocked: bool = False
@@ -121,6 +132,7 @@ class Run:
     states: list = field(default_factory=list)  # of handlers, at their exec
     ends: dict = field(default_factory=dict)    # exit status by role
     left: list = field(default_factory=list)    # roles that outlived the supervisor
+    kept: list = field(default_factory=list)    # what the supervisor's descriptors were at its end
     crashes: list = field(default_factory=list)
     hung: str = ""
     hit: bool = False
@@ -206,7 +218,7 @@ def read_link(pid, fd):
 
 
 def about(pid, name, arguments):
-    """What a call is about, without what changes from run to run."""
+    """What a call is about."""
     if name in PATHS:
         try:
             text = read_text(pid, arguments[PATHS[name]])
@@ -214,18 +226,37 @@ def about(pid, name, arguments):
             return ""  # the tracer may not look into the launcher
         if PATHS[name] == 1 and name.endswith(AT_CALLS) and not text.startswith("/"):
             text = f"{read_link(pid, arguments[0])}/{text}"
+    elif name == "prlimit64":
+        text = f"{'set' if arguments[2] else 'get'} {arguments[1]}"
+    elif name == "mmap":
+        text = read_link(pid, arguments[4]) or str(arguments[1])
+    elif name == "fcntl":
+        text = f"{arguments[1]} {read_link(pid, arguments[0])}"
     elif name in NUMBERED:
         text = " ".join(str(arguments[i]) for i in NUMBERED[name])
     else:
         text = read_link(pid, arguments[0]) if name in DESCRIBED else ""
-    for pattern, steady in VARYING:
-        text = re.sub(pattern, steady, text)
+    return text
+
+
+def steady(text, supervisor):
+    """Without what is another in each run."""
+    text = re.sub(rf"bulkhead-{supervisor}-[0-9a-f]+", OWN_CGROUP, text)
+    for pattern, stands_for_it in VARYING:
+        text = re.sub(pattern, stands_for_it, text)
     return text
 
 
 def read_status(pid):
     return dict(line.split(":\t", 1) for line in
                 pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def is_thread(pid):
+    try:
+        return read_status(pid)["Tgid"] != str(pid)
+    except OSError:
+        return False  # it has ended
 
 
 def read_limits(pid):
@@ -237,12 +268,55 @@ def read_limits(pid):
     return made
 
 
-def state_of(process):
+def read_mounts(pid):
+    """Where, how and what: without ids and sources, which change."""
+    made = []
+    for line in pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        where, _, what = line.partition(" - ")
+        made.append(" ".join(where.split()[4:6] + what.split()[:1]))
+    return sorted(made)
+
+
+def cgroup_mounts():
+    """[(where, its options)] of each hierarchy."""
+    lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+    return [(fields[1], fields[3].split(",")) for fields in (line.split() for line in lines)
+            if fields[2] in ("cgroup", "cgroup2")]
+
+
+def read_cgroups(pid):
+    """The controllers whose cgroup is one of ours, and what these hold."""
+    controllers, limits = [], {}
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if "/bulkhead-" not in path:
+            continue
+        controllers += names.split(",")
+        for mount, options in cgroup_mounts():
+            folder = pathlib.Path(mount + path)
+            if not names or set(names.split(",")) <= set(options):
+                limits.update((name, (folder / name).read_text().strip())
+                              for name in CGROUP_LIMITS if (folder / name).exists())
+    return sorted(controllers), limits
+
+
+def namespaces_apart(pid, other):
+    return [name for name in NAMESPACES if os.readlink(f"/proc/{pid}/ns/{name}") !=
+            os.readlink(f"/proc/{other}/ns/{name}")]
+
+
+def descriptors_of(pid):
+    """What each is, by number."""
+    return {int(fd): re.sub(r":\[\d+\]", "", read_link(pid, int(fd)))
+            for fd in os.listdir(f"/proc/{pid}/fd")}
+
+
+def state_of(process, launcher):
     """Everything that holds a handler, as the kernel tells it."""
     pid = process.pid
     status = read_status(pid)
     stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    groups = pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    cgroups, cgroup_limits = read_cgroups(pid)
     return {
         "seccomp": status["Seccomp"],
         "no_new_privs": status["NoNewPrivs"],
@@ -255,13 +329,14 @@ def state_of(process):
         "session": stat[3] == str(pid),
         "blocked": status["SigBlk"],
         "ignored": status["SigIgn"],
-        "namespaces": [name for name in NAMESPACES if os.readlink(f"/proc/{pid}/ns/{name}") !=
-                       os.readlink(f"/proc/self/ns/{name}")],
+        "namespaces": namespaces_apart(pid, "self"),
+        "apart_from_launcher": namespaces_apart(pid, launcher) +
+                               ["id"] * (status["Uid"] != read_status(launcher)["Uid"]),
         "root": sorted(os.listdir(f"/proc/{pid}/root")),
-        "root_flags": os.statvfs(f"/proc/{pid}/root").f_flag,
-        "descriptors": sorted(int(fd) for fd in os.listdir(f"/proc/{pid}/fd")),
-        "cgroups": sorted(name for line in groups if "/bulkhead-" in line
-                          for name in line.split(":")[1].split(",")),
+        "mounts": read_mounts(pid),
+        "descriptors": descriptors_of(pid),
+        "cgroups": cgroups,
+        "cgroup_limits": cgroup_limits,
         "limits": read_limits(pid),
     }
 
@@ -273,13 +348,14 @@ class Tracer:
     def __init__(self, fault=None, record=False):
         self.fault, self.record = fault, record
         self.processes = {}
+        self.ended = {}  # exit status of those of which no parent has told yet
         self.run = Run()
 
     def wants(self, process):
         if process.role.startswith("handler"):
             return not process.executed
         return self.record or (self.fault is not None and not self.run.hit and
-                               process.role == self.fault.role) or process.overridden != 0
+                               process.role == self.fault.role) or process.overridden
 
     def resume(self, process, number=0):
         try:
@@ -288,15 +364,22 @@ class Tracer:
             pass  # it was killed meanwhile: its end is waited for
 
     def adopt(self, parent, pid):
-        child = self.processes.setdefault(pid, Process(pid))
+        status = self.ended.pop(pid, None)  # killed before its first stop was seen
+        child = Process(pid) if status is not None else self.processes.setdefault(pid,
+                                                                                  Process(pid))
         parent.n_children += 1
+        child.parent = parent.pid
         child.depth = min(parent.depth + 1, len(ROLES) - 1)
         child.role = f"{ROLES[child.depth]} {parent.n_children}"
-        if child.depth == 3:  # a reaper has one: it goes by the reaper's number
+        if is_thread(pid):
+            child.depth, child.role = parent.depth, f"spawner {parent.n_children}"
+        elif child.depth == 3:  # a reaper has one: it goes by the reaper's number
             child.role = parent.role.replace("reaper", "handler")
         elif child.depth == 4:
             child.role = parent.role.replace("handler", "probe")
-        if child.current == "stopped":
+        if status is not None:
+            self.run.ends[child.role] = status
+        elif child.current == "stopped":
             self.resume(child)
 
     def on_entry(self, process, address, number, arguments):
@@ -304,25 +387,25 @@ class Tracer:
         fault = self.fault if not self.run.hit else None
         if not self.record and not (fault and (process.role, name) == (fault.role, fault.name)):
             return
-        subject = about(process.pid, name, arguments)
+        subject = steady(about(process.pid, name, arguments), self.run.pid)
         occurrence = process.counts.get((name, subject), 0) + 1
         process.counts[name, subject] = occurrence
         if self.record:
             self.run.calls.append(Fault(process.role, name, subject, occurrence,
                                         is_loader(process.pid, address)))
         if fault and (subject, occurrence) == (fault.about, fault.occurrence):
-            self.run.hit = True
-            process.overridden = fault.code
+            process.overridden = True
             if not fault.after:
                 set_number(process.pid, NUMBERS[HARMLESS])
 
     def on_exit(self, process, result):
         if process.overridden:
             # brk(2) fails by moving nothing
-            result = process.end_of_data if process.current == "brk" else -process.overridden
+            result = process.end_of_data if process.current == "brk" else -self.fault.code
             set_result(process.pid, result)
-            process.overridden = 0
-        if process.current == "landlock_restrict_self" and result == 0:
+            process.overridden = False
+            self.run.hit = True
+        elif process.current == "landlock_restrict_self" and result == 0:
             process.landlocked = True
         if process.current == "brk":
             process.end_of_data = result
@@ -331,10 +414,17 @@ class Tracer:
     def on_exec(self, process):
         process.executed = True
         if process.role.startswith("handler"):
-            self.run.states.append(state_of(process))
+            reaper = self.processes.get(process.parent)
+            if reaper:  # else it is dead, as all of the batch will be
+                self.run.states.append(state_of(process, reaper.parent))
             return
         process.counts = {}
         process.role = process.role.replace("start", "launcher")
+
+    def on_exiting(self, process):
+        if process.pid == self.run.pid:
+            self.run.kept = [what for fd, what in sorted(descriptors_of(process.pid).items())
+                             if fd > 2]
 
     def on_stop(self, process, status):
         number, event = status >> 8 & 0xFF, status >> 16
@@ -344,6 +434,8 @@ class Tracer:
             self.adopt(process, message.value)
         elif event == EVENT_EXEC:
             self.on_exec(process)
+        elif event == EVENT_EXIT:
+            self.on_exiting(process)
         elif event == EVENT_STOP and number != signal.SIGTRAP:
             ptrace(LISTEN, process.pid)
             return
@@ -373,16 +465,28 @@ class Tracer:
                 pass  # killed while it was looked at
             return
         del self.processes[pid]
+        if process.depth < 0:
+            self.ended[pid] = os.waitstatus_to_exitcode(status)
+            return
         self.run.ends[process.role] = os.waitstatus_to_exitcode(status)
         if pid == self.run.pid:
             self.run.status = os.waitstatus_to_exitcode(status)
 
+    def wait(self, flags=0):
+        """The next event; (0, 0) where there is none. The kernel knows best whether
+        somebody is left: of what was killed at once, the parent tells afterwards."""
+        try:
+            return os.waitpid(-1, WALL | flags)
+        except ChildProcessError:
+            self.processes.clear()
+            return 0, 0
+
     def follow(self):
         while self.run.status is None:
-            self.on_event(*os.waitpid(-1, WALL))
+            self.on_event(*self.wait())
         deadline = time.monotonic() + GRACE_S
         while self.processes and time.monotonic() < deadline:
-            pid, status = os.waitpid(-1, WALL | os.WNOHANG)
+            pid, status = self.wait(os.WNOHANG)
             if pid:
                 self.on_event(pid, status)
             else:
@@ -396,7 +500,7 @@ class Tracer:
             except ProcessLookupError:
                 pass
         while self.processes:
-            pid, status = os.waitpid(-1, WALL)
+            pid, status = self.wait()
             if not os.WIFSTOPPED(status):
                 self.processes.pop(pid, None)
 
