@@ -61,7 +61,7 @@ enum bh_record_type {
 
 struct bh_record {
 	enum bh_record_type type;
-	struct bh_span task_id; /* inside the bytes */
+	struct bh_span task_id; /* inside the bytes, where the type says that it has one */
 	size_t size;            /* of the whole record; 0 where SHORT or WRONG */
 };
 
