@@ -535,14 +535,12 @@ void bh_record_peek(struct bh_span bytes, struct bh_record *ret)
 	struct record record = { .fields = 0 };
 
 	int r = parse_record(&reader, &record);
-	if (r != READ_ON) {
-		bool is_short = r == REFUSED && reader.records.end == BH_RECORDS_CUT;
-		*ret = (struct bh_record){ is_short ? BH_RECORD_SHORT : BH_RECORD_WRONG,
-			                   BH_SPAN_NONE, 0 };
-		return;
-	}
-	*ret = (struct bh_record){ type_of(&record), record.text,
-		                   bh_cursor_offset(&reader.cursor) };
+	bool is_short = r == REFUSED && reader.records.end == BH_RECORDS_CUT;
+	*ret = (struct bh_record){ is_short ? BH_RECORD_SHORT : BH_RECORD_WRONG, BH_SPAN_NONE, 0 };
+	/* well-formed fields may still be no record together */
+	if (r == READ_ON && type_of(&record) != BH_RECORD_WRONG)
+		*ret = (struct bh_record){ type_of(&record), record.text,
+			                   bh_cursor_offset(&reader.cursor) };
 }
 
 struct bh_span bh_record_error_message(struct bh_span error)

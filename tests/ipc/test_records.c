@@ -719,6 +719,7 @@ START_TEST(bytes_that_are_no_record_are_wrong)
 	for (size_t i = 0; i < BH_COUNT_OF(wrong); i++) {
 		bh_record_peek(wrong[i], &record);
 		ck_assert_int_eq(record.type, BH_RECORD_WRONG);
+		ck_assert_uint_eq(record.size, 0);
 	}
 }
 END_TEST
