@@ -28,24 +28,6 @@ int bh_events_open(struct bh_events *events, const char *path, struct bh_complai
 	return BH_STATUS_OK;
 }
 
-static void write_uint(struct bh_json *json, const char *key, uint64_t value)
-{
-	bh_json_key(json, key);
-	bh_json_uint(json, value);
-}
-
-static void write_bool(struct bh_json *json, const char *key, bool value)
-{
-	bh_json_key(json, key);
-	bh_json_bool(json, value);
-}
-
-static void write_ms(struct bh_json *json, const char *key, uint64_t us)
-{
-	bh_json_key(json, key);
-	bh_json_ms(json, us);
-}
-
 static void write_kind(struct bh_json *json, const struct bh_outcome *outcome)
 {
 	bh_json_key(json, "kind");
@@ -59,16 +41,16 @@ static void write_failure(struct bh_json *json, const struct bh_event *event)
 	bh_json_string(json, event->outcome->message);
 	bh_json_key(json, "task_id");
 	bh_json_string(json, event->outcome->task_id);
-	write_bool(json, "again", event->again);
-	write_ms(json, "delay_ms", event->delay_us);
+	bh_json_member_bool(json, "again", event->again);
+	bh_json_member_ms(json, "delay_ms", event->delay_us);
 }
 
 static void write_end(struct bh_json *json, const struct bh_result *result)
 {
-	write_bool(json, "success", result->success);
+	bh_json_member_bool(json, "success", result->success);
 	write_kind(json, &result->outcome);
-	write_uint(json, "attempts", result->attempts);
-	write_ms(json, "duration_ms", result->duration_us);
+	bh_json_member_uint(json, "attempts", result->attempts);
+	bh_json_member_ms(json, "duration_ms", result->duration_us);
 }
 
 /* What belongs to the type alone. */
@@ -76,7 +58,7 @@ static void write_details(struct bh_json *json, const struct bh_event *event)
 {
 	switch (event->type) {
 	case BH_EVENT_QUEUED:
-		write_uint(json, "tasks", event->n_tasks);
+		bh_json_member_uint(json, "tasks", event->n_tasks);
 		break;
 	case BH_EVENT_LEASED:
 	case BH_EVENT_STARTED:
@@ -88,10 +70,10 @@ static void write_details(struct bh_json *json, const struct bh_event *event)
 	case BH_EVENT_TASK_ENDED:
 		bh_json_key(json, "task_id");
 		bh_json_string_span(json, event->task_id);
-		write_bool(json, "success", !event->failed);
+		bh_json_member_bool(json, "success", !event->failed);
 		break;
 	case BH_EVENT_RECORDS:
-		write_uint(json, "record_bytes", event->record_bytes);
+		bh_json_member_uint(json, "record_bytes", event->record_bytes);
 		break;
 	case BH_EVENT_ATTEMPT_FAILED:
 		write_failure(json, event);
@@ -111,12 +93,12 @@ void bh_events_write(struct bh_events *events, const struct bh_event *event)
 	bh_json_begin_object(json);
 	bh_json_key(json, "event");
 	bh_json_string(json, bh_event_name(event->type));
-	write_ms(json, "time_ms", event->time_us - events->started_us);
+	bh_json_member_ms(json, "time_ms", event->time_us - events->started_us);
 	bh_json_key(json, "batch_id");
 	bh_json_string(json, event->batch_id);
-	write_uint(json, "index", event->index);
+	bh_json_member_uint(json, "index", event->index);
 	if (event->attempt > 0)
-		write_uint(json, "attempt", event->attempt);
+		bh_json_member_uint(json, "attempt", event->attempt);
 	write_details(json, event);
 	bh_json_end_object(json);
 	events->error = bh_sink_end_line(&events->sink);

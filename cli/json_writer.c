@@ -237,6 +237,24 @@ void bh_json_key(struct bh_json *json, const char *key)
 	bh_json_key_span(json, (struct bh_span){ key, strlen(key) });
 }
 
+void bh_json_member_uint(struct bh_json *json, const char *key, uint64_t value)
+{
+	bh_json_key(json, key);
+	bh_json_uint(json, value);
+}
+
+void bh_json_member_bool(struct bh_json *json, const char *key, bool value)
+{
+	bh_json_key(json, key);
+	bh_json_bool(json, value);
+}
+
+void bh_json_member_ms(struct bh_json *json, const char *key, uint64_t us)
+{
+	bh_json_key(json, key);
+	bh_json_ms(json, us);
+}
+
 void bh_json_base64(struct bh_json *json, struct bh_span bytes)
 {
 	char text[1024];

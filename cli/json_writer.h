@@ -45,6 +45,11 @@ void bh_json_ms(struct bh_json *json, uint64_t us);
 /* As a string "0x…": 64 bits that are no quantity, such as an address. */
 void bh_json_hex(struct bh_json *json, uint64_t value);
 
+/* A key and its value. */
+void bh_json_member_bool(struct bh_json *json, const char *key, bool value);
+void bh_json_member_uint(struct bh_json *json, const char *key, uint64_t value);
+void bh_json_member_ms(struct bh_json *json, const char *key, uint64_t us);
+
 /* UTF-8; a byte that is none becomes U+FFFD. NULL gives null. */
 void bh_json_string(struct bh_json *json, const char *text);
 void bh_json_string_span(struct bh_json *json, struct bh_span text);

@@ -22,24 +22,6 @@ void bh_signal_name(int number, char *ret, size_t size)
 		snprintf(ret, size, "SIG%d", number);
 }
 
-static void write_uint(struct bh_json *json, const char *key, uint64_t value)
-{
-	bh_json_key(json, key);
-	bh_json_uint(json, value);
-}
-
-static void write_bool(struct bh_json *json, const char *key, bool value)
-{
-	bh_json_key(json, key);
-	bh_json_bool(json, value);
-}
-
-static void write_ms(struct bh_json *json, const char *key, uint64_t us)
-{
-	bh_json_key(json, key);
-	bh_json_ms(json, us);
-}
-
 /* NULL and "" stand for a key that does not apply. */
 static void write_text(struct bh_json *json, const char *key, const char *text)
 {
@@ -101,8 +83,8 @@ static void write_error(struct bh_json *json, const struct bh_outcome *outcome)
 	write_cause(json, outcome);
 	write_text(json, "stage", outcome->stage);
 	write_text(json, "task_id", outcome->task_id);
-	write_bool(json, "infrastructure", outcome->infrastructure);
-	write_bool(json, "retryable", outcome->retryable);
+	bh_json_member_bool(json, "infrastructure", outcome->infrastructure);
+	bh_json_member_bool(json, "retryable", outcome->retryable);
 	bh_json_end_object(json);
 }
 
@@ -147,9 +129,9 @@ static void write_attempt(struct bh_json *json, const struct bh_attempt_note *no
 {
 	bh_json_begin_object(json);
 	write_text(json, "kind", note->kind == BH_KIND_NONE ? NULL : bh_kind_name(note->kind));
-	write_uint(json, "tasks", note->n_tasks);
-	write_ms(json, "duration_ms", note->duration_us);
-	write_ms(json, "delay_ms", note->delay_us);
+	bh_json_member_uint(json, "tasks", note->n_tasks);
+	bh_json_member_ms(json, "duration_ms", note->duration_us);
+	bh_json_member_ms(json, "delay_ms", note->delay_us);
 	write_text(json, "task_id", note->task_id);
 	bh_json_end_object(json);
 }
@@ -174,36 +156,36 @@ static void write_attempt_log(struct bh_json *json, const struct bh_result *resu
 
 static void write_accounts(struct bh_json *json, const struct bh_result *result)
 {
-	write_bool(json, "partial", result->partial);
+	bh_json_member_bool(json, "partial", result->partial);
 	write_ids(json, "missing_task_ids", result->missing_task_ids, result->n_missing_task_ids);
 	write_unknown_ids(json, result);
 	write_ids(json, "missing_ids", result->missing_ids, result->n_missing_ids);
-	write_uint(json, "duplicate_results", result->duplicate_results);
-	write_uint(json, "entry_count", result->entry_count);
-	write_uint(json, "entries_found", result->entries_found);
-	write_uint(json, "total_tokens", result->total_tokens);
-	write_uint(json, "attempts", result->attempts);
-	write_bool(json, "flaky", result->flaky);
+	bh_json_member_uint(json, "duplicate_results", result->duplicate_results);
+	bh_json_member_uint(json, "entry_count", result->entry_count);
+	bh_json_member_uint(json, "entries_found", result->entries_found);
+	bh_json_member_uint(json, "total_tokens", result->total_tokens);
+	bh_json_member_uint(json, "attempts", result->attempts);
+	bh_json_member_bool(json, "flaky", result->flaky);
 	write_attempt_log(json, result);
-	write_ms(json, "duration_ms", result->duration_us);
+	bh_json_member_ms(json, "duration_ms", result->duration_us);
 }
 
 static void write_usage(struct bh_json *json, const struct bh_usage *usage)
 {
 	bh_json_key(json, "usage");
 	bh_json_begin_object(json);
-	write_ms(json, "user_ms", usage->user_us);
-	write_ms(json, "system_ms", usage->system_us);
+	bh_json_member_ms(json, "user_ms", usage->user_us);
+	bh_json_member_ms(json, "system_ms", usage->system_us);
 	bh_json_key(json, "memory_peak_bytes");
 	if (usage->memory_peak_bytes > 0)
 		bh_json_uint(json, usage->memory_peak_bytes);
 	else
 		bh_json_null(json);
-	write_uint(json, "max_rss_bytes", usage->max_rss_bytes);
-	write_uint(json, "minor_faults", usage->minor_faults);
-	write_uint(json, "major_faults", usage->major_faults);
-	write_uint(json, "voluntary_switches", usage->voluntary_switches);
-	write_uint(json, "involuntary_switches", usage->involuntary_switches);
+	bh_json_member_uint(json, "max_rss_bytes", usage->max_rss_bytes);
+	bh_json_member_uint(json, "minor_faults", usage->minor_faults);
+	bh_json_member_uint(json, "major_faults", usage->major_faults);
+	bh_json_member_uint(json, "voluntary_switches", usage->voluntary_switches);
+	bh_json_member_uint(json, "involuntary_switches", usage->involuntary_switches);
 	bh_json_end_object(json);
 }
 
@@ -213,8 +195,8 @@ static void write_output(struct bh_json *json, const struct bh_result *result)
 	bh_json_bytes(json, (struct bh_span){ result->out.data, result->out.size });
 	bh_json_key(json, "stderr");
 	bh_json_bytes(json, (struct bh_span){ result->err.data, result->err.size });
-	write_uint(json, "stdout_dropped", result->out.dropped);
-	write_uint(json, "stderr_dropped", result->err.dropped);
+	bh_json_member_uint(json, "stdout_dropped", result->out.dropped);
+	bh_json_member_uint(json, "stderr_dropped", result->err.dropped);
 }
 
 int bh_result_write(struct bh_json *json, const struct bh_result *result)
@@ -222,8 +204,8 @@ int bh_result_write(struct bh_json *json, const struct bh_result *result)
 	bh_json_begin_object(json);
 	bh_json_key(json, "batch_id");
 	bh_json_string(json, result->batch_id);
-	write_uint(json, "index", result->index);
-	write_bool(json, "success", result->success);
+	bh_json_member_uint(json, "index", result->index);
+	bh_json_member_bool(json, "success", result->success);
 	bh_json_key(json, "error");
 	if (result->success)
 		bh_json_null(json);

@@ -56,7 +56,6 @@ struct launcher {
 	char script[sizeof(BH_ROOT_HANDLER_DIR) + 256];
 	struct bh_slot *slots; /* `n_slots` of them */
 	size_t n_slots;
-	size_t n_running;
 	struct bh_templates templates;
 	struct bh_limits limits;
 };
@@ -551,12 +550,18 @@ static void describe_end(const struct bh_slot *slot, struct bh_message_ended *re
 	ret->involuntary_switches = (uint64_t)usage->ru_nivcsw;
 }
 
-static void close_batch(struct bh_slot *slot)
+/* What a batch came with. */
+static void close_given(struct bh_slot *slot)
 {
 	bh_fd_done(&slot->context);
 	bh_fd_done(&slot->results);
 	bh_fd_done(&slot->out);
 	bh_fd_done(&slot->err);
+}
+
+static void close_batch(struct bh_slot *slot)
+{
+	close_given(slot);
 	bh_fd_done(&slot->handler_pidfd);
 }
 
@@ -570,7 +575,6 @@ static int end_slot(struct launcher *l, struct bh_slot *slot, struct bh_error *e
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
 	slot->running = false;
-	l->n_running--;
 	close_batch(slot);
 	describe_end(slot, &message.ended);
 	describe_cgroup(l, slot, &message.ended);
@@ -582,14 +586,13 @@ static int end_slot(struct launcher *l, struct bh_slot *slot, struct bh_error *e
 static int replace_reaper(struct launcher *l, struct bh_slot *slot, struct bh_error *err)
 {
 	bool was_running = slot->running;
-	int r = was_running ? end_slot(l, slot, err) : 0;
-	BH_CLEANUP(bh_fd_done) int mounts = slot->mount_namespace; /* closing takes them down */
-	struct bh_error ignored;
+	/* closed last: that takes the mounts down */
+	BH_CLEANUP(bh_fd_done) int mounts = BH_TAKE(slot->mount_namespace, -1);
 
-	slot->mount_namespace = -1;
 	slot->reaper = 0;
-	if (r == 0 && was_running && bh_slot_prepare(slot, &ignored) < 0)
-		slot->reaper = 0;
+	int r = was_running ? end_slot(l, slot, err) : 0;
+	if (r == 0 && was_running)
+		(void)!bh_slot_prepare(slot, NULL);
 	return r;
 }
 
@@ -601,10 +604,7 @@ static int end_templates_batch(void *userdata, struct bh_slot *slot, struct bh_m
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
 	slot->running = false;
-	bh_fd_done(&slot->context);
-	bh_fd_done(&slot->results);
-	bh_fd_done(&slot->out);
-	bh_fd_done(&slot->err);
+	close_given(slot);
 	if (told)
 		message.ended = *told;
 	else
@@ -674,7 +674,6 @@ static int spawn(struct launcher *l, struct bh_slot *slot, const int *fds, struc
 	if (r < 0)
 		return refuse_spawn(slot, slot->failed_step, &why, err);
 	slot->running = true;
-	l->n_running++;
 	r = give_listener(slot, err);
 	if (r == 0)
 		bh_slot_go(slot);
