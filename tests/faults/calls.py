@@ -40,6 +40,7 @@ UNSTEADY = [
     ("", "", r".*bulkhead-OTHER.*"),
     ("", "futex", ""),
     ("(reaper|handler) 3", "", ""),  # made ahead for a batch that does not come
+    ("spawner 1", "clone", ""),  # the last one makes that reaper
     ("launcher 1", "", r"/sys/fs/cgroup/[^/]*(/\.?)?"),  # looks for what others left
     ("launcher 1", "close", ".*"),  # descriptors of others' cgroups, too
     ("launcher 1", "fcntl", "[23] .*"),
@@ -86,6 +87,7 @@ MAY_FAIL = [
     ("launcher 1", "(poll|read|recvmsg)", "|socket:|anon_inode:.*", "",
      "the batch had ended, or another launcher is started"),
     ("reaper [12]", "getrusage", "", "", "usage is not known"),
+    ("reaper 2", "sendmsg", "", "", "the end of the batch tells that it had begun"),
     ("reaper 1", "wait4", "", "", "the trial ends with its namespace"),
     ("handler 1", "wait4", "", "", "the probe ends with the trial"),
     ("handler 1", "clone", "", "EAGAIN", UNCOUNTED),
@@ -119,7 +121,6 @@ LAYERS = [
     ("launcher 1", "unshare", "1073741824", "namespaces"),
     ("launcher 1", "unshare", "134217728", "namespaces"),
     ("launcher 1", "unshare", "67108864", "namespaces"),
-    ("launcher 1", "sethostname", "", "attempts"),
     ("launcher 1", "mount_setattr", "/usr", "mounts"),
     ("launcher 1", "pivot_root", "", "root"),
     ("launcher 1", "prctl", "24", "capabilities"),
@@ -133,15 +134,13 @@ LAYERS = [
     ("reaper 2", "unshare", "131072", "apart_from_launcher"),
     ("handler 2", "unshare", "268435456", "apart_from_launcher"),
     ("reaper 2", "mount", "/proc", "mounts"),
-    ("handler 2", "setresgid", "", "gids"),
+    ("handler 2", "setresgid", "", "uids"),
     ("handler 2", "setresuid", "", "apart_from_launcher"),
-    ("handler 2", "prlimit64", "set .*", "limits"),
-    ("handler 2", "capset", "", "capabilities"),
+    ("handler 2", "prlimit64", "set [0167]", "limits"),
     ("handler 2", "landlock_restrict_self", "", "landlock"),
     ("handler 2", "landlock_restrict_self", "", "attempts"),
     ("spawner 1", "seccomp", "1", "seccomp"),
-    ("handler 2", "close_range", "", "descriptors"),
-    ("handler 2", "dup3", "", "descriptors"),
+    ("handler 2", "dup3", "[1-4]", "descriptors"),
     ("handler 2", "rt_sigprocmask", "", "blocked"),
 ]
 

@@ -52,7 +52,8 @@ PATHS = {"openat": 1, "newfstatat": 1, "faccessat": 1, "faccessat2": 1, "mkdirat
          "statfs": 0, "execve": 0, "pivot_root": 0, "memfd_create": 0}
 AT_CALLS = ("at", "at2", "attr")
 NUMBERED = {"prctl": [0], "seccomp": [0], "unshare": [0],
-            "epoll_ctl": [1], "wait4": [2], "futex": [1]}
+            "epoll_ctl": [1], "wait4": [2], "futex": [1],
+            "dup3": [1]}
 DESCRIBED = {"read", "pread64", "readv", "write", "writev", "pwrite64", "sendfile", "close",
              "getdents64", "lseek", "fstat", "fchmod", "ftruncate", "flock", "ioctl", "sendmsg",
              "recvmsg", "epoll_wait", "timerfd_settime", "fdatasync", "fsync"}
