@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "cli/complaint.h"
 #include "cli/entries.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 /* Each test runs in a new directory, which holds the directory "d". */
 static char place[] = "/tmp/bulkhead-test-XXXXXX";

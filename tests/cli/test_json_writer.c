@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
@@ -21,6 +20,7 @@
 #include "cli/sink.h"
 #include "cli/value.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 static struct bh_sink sink;
 static struct bh_json json;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "cli/sink.h"
 #include "cli/tasks.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 static struct bh_complaint complaint;
 static struct bh_arena arena;

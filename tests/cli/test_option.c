@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "cli/quantity.h"
 #include "cli/settings.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 #define ALL_GROUPS 255u
 #define WORDS(...) ((char *const[]){ __VA_ARGS__, NULL })

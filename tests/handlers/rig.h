@@ -5,7 +5,6 @@
 /* rig.h: runs handler code in a child with a real context on descriptor 3 and a
  * real result region on 4, without a supervisor and without a sandbox. */
 
-#include <check.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "ipc/codec/records.h"
 #include "ipc/wire/base.h"
 #include "ipc/wire/region.h"
+#include "tests/check.h"
 
 /* For use in the child, where Check's own assertions would end nothing. */
 #define EXPECT(condition)                                                                  \

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/channel.h"
 #include "ipc/wire/message.h"
+#include "tests/check.h"
 
 /* Both ends of a channel. */
 struct pair {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <msgpack.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "ipc/codec/records.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 #include "values.h"
 
 #define PROPERTY_ROUNDS 300

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +12,7 @@
 
 #include "ipc/wire/base.h"
 #include "ipc/wire/region.h"
+#include "tests/check.h"
 
 /* Since Linux 6.3. */
 #ifndef F_SEAL_EXEC

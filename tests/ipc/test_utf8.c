@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 /* The text right at the end of a buffer of its own, so that a read behind it is
  * found by AddressSanitizer. */

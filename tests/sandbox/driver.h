@@ -4,7 +4,6 @@
 
 /* driver.h: runs one program in a real sandbox and keeps all that it tells. */
 
-#include <check.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
@@ -16,6 +15,7 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/region.h"
 #include "sandbox/client.h"
+#include "tests/check.h"
 
 #define PATIENCE_MS 60000
 

@@ -5,12 +5,13 @@
 /* program.h: runs a seccomp program as the kernel would, on calls that are made
  * up. Source: the kernel's Documentation/networking/filter.rst. */
 
-#include <check.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "tests/check.h"
 
 #ifdef __x86_64__
 #define NATIVE_ARCH AUDIT_ARCH_X86_64

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cgroups of both versions on made-up trees: where they are looked for, what is
  * written to them and read from them. */
-#include <check.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 #include "ipc/wire/base.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/cgroup_place.h"
+#include "tests/check.h"
 
 static char root[PATH_MAX];
 

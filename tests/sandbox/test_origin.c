@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an address belongs: lines of a maps file, and our own. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "ipc/wire/base.h"
 #include "sandbox/origin.h"
+#include "tests/check.h"
 
 #define AT 0x7f0000001234u
 

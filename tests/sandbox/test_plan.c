@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is worked out before a child is cloned: limits and strings. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "sandbox/bound.h"
 #include "sandbox/executable.h"
 #include "sandbox/rlimits.h"
+#include "tests/check.h"
 
 static const struct rlimit *row_of(const struct bh_rlimits *plan, int resource)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles as they are written: what is read, and what is said of what can't be. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "ipc/wire/base.h"
 #include "sandbox/profile_catalog.h"
 #include "sandbox/profile_json.h"
+#include "tests/check.h"
 
 static struct bh_profile profile;
 

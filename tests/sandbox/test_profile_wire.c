@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles on their way to the launcher, and bytes that are none. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -10,6 +9,7 @@
 #include "ipc/wire/base.h"
 #include "sandbox/profile_catalog.h"
 #include "sandbox/profile_wire.h"
+#include "tests/check.h"
 
 START_TEST(every_built_in_profile_survives_the_way)
 {

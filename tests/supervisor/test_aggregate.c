@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bulkhead/result.h"
+#include "tests/check.h"
 
 #define SPAN(text) ((struct bh_span){ text, sizeof(text) - 1 })
 

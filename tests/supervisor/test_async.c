@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
@@ -10,6 +9,7 @@
 
 #include "run_fixture.h"
 #include "supervisor/executor_internal.h"
+#include "tests/check.h"
 
 static size_t submit(struct run *run, const struct test_batch *batch)
 {

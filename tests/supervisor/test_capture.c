@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "supervisor/capture.h"
+#include "tests/check.h"
 
 static void open_capture(struct bh_capture *capture, uint64_t max_bytes, int *writer)
 {

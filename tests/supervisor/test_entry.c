@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "bulkhead/entry.h"
 #include "bulkhead/store.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 static const struct {
 	enum bh_entry_type type;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "run_fixture.h"
+#include "tests/check.h"
 
 #define MAX_EVENTS 4096
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that handlers are given: what is bound for them, and their scratch. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "run_fixture.h"
+#include "tests/check.h"
 
 /* A folder with a file "bound", a handler that reads that as /x/file, and a scratch
  * for it. It copies through the scratch what it reads: the first line is the

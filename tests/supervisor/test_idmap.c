@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include "generator.h"
 #include "ipc/wire/base.h"
 #include "supervisor/idmap.h"
+#include "tests/check.h"
 
 static struct bh_idmap map = { .slots = NULL };
 

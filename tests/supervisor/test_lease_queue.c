@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "generator.h"
 #include "ipc/wire/base.h"
 #include "supervisor/lease_queue.h"
+#include "tests/check.h"
 
 static struct bh_store *store;
 

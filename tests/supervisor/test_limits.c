@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits that a batch is held to as a whole, with real handlers in real cgroups. */
-#include <check.h>
 #include <dirent.h>
 #include <limits.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include "ipc/wire/base.h"
 #include "run_fixture.h"
 #include "sandbox/client.h"
+#include "tests/check.h"
 
 #define MIB ((uint64_t)1 << 20)
 

@@ -4,11 +4,11 @@
  * each. Handlers run in children, so everything is seen by what they return.
  * Source: docs/semantics.md. */
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "run_fixture.h"
+#include "tests/check.h"
 
 static const char *const one_entry = "entry-1";
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "ipc/wire/base.h"
 #include "supervisor/outcome.h"
+#include "tests/check.h"
 
 /* Wait statuses as the kernel encodes them (wait(2)). */
 #define EXITED(status)   ((status) << 8)

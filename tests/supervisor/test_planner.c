@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "bulkhead/store.h"
 #include "generator.h"
 #include "ipc/wire/base.h"
+#include "tests/check.h"
 
 static struct bh_planner *planner;
 static struct bh_plan plan;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "supervisor/executor_internal.h"
 #include "supervisor/poison.h"
 #include "supervisor/retry.h"
+#include "tests/check.h"
 
 /* ---- decisions, with a handler that is a few lines ---- */
 

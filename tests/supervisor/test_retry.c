@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,6 +9,7 @@
 #include "supervisor/backoff.h"
 #include "supervisor/executor_internal.h"
 #include "supervisor/retry.h"
+#include "tests/check.h"
 
 #define HOUR_US (UINT64_C(3600) * 1000 * 1000)
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "ipc/codec/context.h"
 #include "ipc/wire/base.h"
 #include "supervisor/lease.h"
+#include "tests/check.h"
 
 static struct bh_store *store;
 

@@ -2,10 +2,10 @@
 
 /* Warm handlers through the library; what they do is in tests/e2e/test_warm.py. */
 
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "tests/check.h"
 #include "tests/supervisor/run_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -2,7 +2,6 @@
 #include "bait.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -19,6 +18,8 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "tests/check.h"
 
 static int listen_at(int family, const void *address, size_t size)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bare.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -19,6 +18,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/check.h"
 
 #define MOST_BYTES ((rlim_t)192 << 20) /* of any file: it is the host's memory */
 #define STAY_MS    300

@@ -4,7 +4,7 @@
 
 /* suite.h: what the programs of the suite begin with. */
 
-#include <check.h>
+#include "tests/check.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED true

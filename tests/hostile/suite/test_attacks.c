@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every row of the table in the sandbox. Rows that can share an executor run in it
  * side by side. */
-#include <check.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "suite.h"
+#include "tests/check.h"
 #include "trial.h"
 
 /* Far more than any attack here takes by itself, and far less than those take that

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one batch leaves and another finds: after it, and beside it. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "media.h"
 #include "suite.h"
+#include "tests/check.h"
 #include "trial.h"
 
 #define BESIDE_MS  100 /* at first: doubled where two have missed each other */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What surrounds a handler: its file, its arguments, and what is read for it. */
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "suite.h"
+#include "tests/check.h"
 #include "trial.h"
 
 /* ---- the handler's file ---- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trial.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <sched.h>
@@ -11,6 +10,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/check.h"
 
 #define MOST_PROCESSES 4096
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BH_TESTS_CHECK_H
+#define BH_TESTS_CHECK_H
+
+/* check.h: Check, with assertions that cost nothing while they hold. Check tells its
+ * parent of each one that passed, by a write(2) to a file that the parent reads in
+ * the end: that was most of the time of tests that assert a million times. One that
+ * fails tells its file and line itself; of a test that crashes the parent now knows
+ * the name, not the line of the assertion before. */
+
+#include <check.h>
+
+#define _mark_point(file, line) ((void)0)
+
+#endif
