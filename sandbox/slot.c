@@ -189,3 +189,33 @@ void bh_slot_go(struct bh_slot *slot)
 	__atomic_store_n(&slot->go, 1, __ATOMIC_RELEASE);
 	wake(&slot->go, 0);
 }
+
+bool bh_slot_signal(const struct bh_slot *slot, int number)
+{
+	if (slot->handler_pidfd < 0)
+		return false;
+	syscall(SYS_pidfd_send_signal, slot->handler_pidfd, number, NULL, 0);
+	return true;
+}
+
+/* The handler dies first and by name, so that its reaper still tells what it used;
+ * the reaper's end is that of the namespace. Without one, the handler's process
+ * group and cgroup go too, and the reaper sees to the rest. */
+void bh_slot_kill(const struct bh_slot *slot)
+{
+	const struct bh_child_plan *plan = slot->plan;
+
+	if (!bh_slot_signal(slot, SIGKILL) && plan->namespaces)
+		bh_slot_kill_reaper(slot);
+	if (plan->namespaces)
+		return;
+	if (slot->handler > 0)
+		kill(-slot->handler, SIGKILL);
+	bh_cgroup_kill(&plan->cgroup, &slot->cgroup); /* and what has left the group */
+}
+
+void bh_slot_kill_reaper(const struct bh_slot *slot)
+{
+	if (slot->reaper > 0)
+		kill(slot->reaper, SIGKILL);
+}

@@ -129,4 +129,13 @@ int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err);
  * ended, which its parent, the launcher, is told of, the slot says how. */
 void bh_slot_go(struct bh_slot *slot);
 
+/* Sends a signal to the handler's own process. False where there is none yet. */
+bool bh_slot_signal(const struct bh_slot *slot, int number);
+
+/* Kills every process of the batch. The reaper's end follows. */
+void bh_slot_kill(const struct bh_slot *slot);
+
+/* Kills the reaper, if there is one: with it, all that is in its PID namespace. */
+void bh_slot_kill_reaper(const struct bh_slot *slot);
+
 #endif

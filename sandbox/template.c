@@ -9,7 +9,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,10 +102,8 @@ static int tell_told(struct bh_templates *templates, struct bh_slot *slot, struc
 
 static void signal_template(const struct bh_slot *slot, int number)
 {
-	if (slot->handler_pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, slot->handler_pidfd, number, NULL, 0);
-	else if (slot->reaper != 0 && number == SIGKILL)
-		kill(slot->reaper, SIGKILL);
+	if (!bh_slot_signal(slot, number) && number == SIGKILL)
+		bh_slot_kill_reaper(slot);
 }
 
 /* Its reaper's end follows. */

@@ -11,6 +11,7 @@
 #include "ipc/wire/base.h"
 #include "ipc/wire/channel.h"
 #include "ipc/wire/message.h"
+#include "sandbox/request.h"
 
 #define FIRST_UNUSED_ID   1900000000u
 #define IDS_OF_A_LAUNCHER 2048u
@@ -54,11 +55,10 @@ static int ask_for_maps(int socket, struct bh_error *err)
 	int r = bh_channel_send(socket, &message, sizeof(message), NULL, 0, err);
 	if (r < 0)
 		return r;
-	r = bh_channel_receive(socket, &message, sizeof(message), fds, err);
-	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
-		bh_fd_done(&fds[i]);
+	r = bh_request_receive(socket, &message, fds, err);
 	if (r < 0)
 		return r;
+	bh_channel_close(fds);
 	if (r == 0 || message.type != BH_MESSAGE_MAPPED)
 		return bh_fail(err, EPROTO, "wait for the maps of the user namespace");
 	return 0;

@@ -50,7 +50,7 @@ static void take_fds(struct msghdr *message, int *fds)
 	}
 }
 
-static void close_fds(int *fds)
+void bh_channel_close(int *fds)
 {
 	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
 		bh_fd_done(&fds[i]);
@@ -77,11 +77,11 @@ int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh
 
 	take_fds(&message, fds);
 	if (received == 0) { /* the end, or an empty message: we send none */
-		close_fds(fds);
+		bh_channel_close(fds);
 		return 0;
 	}
 	if ((size_t)received != size || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-		close_fds(fds);
+		bh_channel_close(fds);
 		return bh_fail_plain(err, EMSGSIZE, "message of %zd bytes, expected %zu", received,
 		                     size);
 	}

@@ -28,4 +28,7 @@ int bh_channel_send(int socket, const void *bytes, size_t size, const int *fds, 
 BH_MUST_CHECK
 int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh_error *err);
 
+/* Closes the descriptors of a message, but those that were taken: -1. */
+void bh_channel_close(int *fds);
+
 #endif
