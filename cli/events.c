@@ -43,6 +43,16 @@ static void write_failure(struct bh_json *json, const struct bh_event *event)
 	bh_json_string(json, event->outcome->task_id);
 	bh_json_member_bool(json, "again", event->again);
 	bh_json_member_ms(json, "delay_ms", event->delay_us);
+	bh_json_member_bool(json, "keeps_records", event->keeps_records);
+}
+
+static void write_pid(struct bh_json *json, int64_t pid)
+{
+	bh_json_key(json, "pid");
+	if (pid > 0)
+		bh_json_uint(json, (uint64_t)pid);
+	else
+		bh_json_null(json);
 }
 
 static void write_end(struct bh_json *json, const struct bh_result *result)
@@ -61,7 +71,10 @@ static void write_details(struct bh_json *json, const struct bh_event *event)
 		bh_json_member_uint(json, "tasks", event->n_tasks);
 		break;
 	case BH_EVENT_LEASED:
+	case BH_EVENT_TIMED_OUT:
+		break;
 	case BH_EVENT_STARTED:
+		write_pid(json, event->pid);
 		break;
 	case BH_EVENT_TASK_STARTED:
 		bh_json_key(json, "task_id");

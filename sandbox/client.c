@@ -230,6 +230,8 @@ static int start_as(const struct bh_sandbox_options *options, enum bh_isolation 
 	if (r < 0 && isolate && r != -ENOENT && r != -EACCES)
 		snprintf(stage, BH_STAGE_TEXT_SIZE, "user-namespace");
 	if (r == 0)
+		r = bh_channel_ask_senders(made->launcher.socket, err);
+	if (r == 0)
 		r = send_configure(options, isolation, &made->launcher, err);
 	if (r == 0)
 		r = await_ready(made, stage, err);
@@ -354,7 +356,10 @@ static int receive_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *re
 	struct bh_message message;
 	int fds[BH_CHANNEL_MAX_FDS];
 
-	int r = bh_channel_receive(sandbox->launcher.socket, &message, sizeof(message), fds, err);
+	pid_t sender;
+
+	int r = bh_channel_receive_from(sandbox->launcher.socket, &message, sizeof(message), fds,
+	                                &sender, err);
 	if (r == -EAGAIN)
 		return 0;
 	if (r == 0 || r == -ECONNRESET)
@@ -366,6 +371,8 @@ static int receive_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *re
 	case BH_MESSAGE_STARTED:
 		ret->type = BH_SANDBOX_STARTED;
 		ret->started = message.started;
+		/* a batch's own process says so; of a template's batch, the launcher */
+		ret->pid = sender == sandbox->launcher.pid ? 0 : sender;
 		break;
 	case BH_MESSAGE_LISTENER:
 		ret->type = BH_SANDBOX_LISTENER;

@@ -98,6 +98,7 @@ struct bh_sandbox_event {
 	enum bh_sandbox_event_type type;
 	uint32_t id;
 	int listener; /* -1 but where it is told */
+	int64_t pid;  /* STARTED: as in bh_event */
 	struct bh_message_started started;
 	struct bh_message_ended ended;
 };

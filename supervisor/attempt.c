@@ -140,7 +140,7 @@ static void end_warming(struct bh_attempt *attempt)
 }
 
 void bh_attempt_on_started(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
-                           const struct bh_message_started *started)
+                           const struct bh_message_started *started, int64_t pid)
 {
 	if (started->warming) {
 		attempt->warming = true;
@@ -154,7 +154,8 @@ void bh_attempt_on_started(struct bh_attempt *attempt, const struct bh_attempt_r
 		return; /* told already: it went on to a second template */
 	if (attempt->state == BH_ATTEMPT_SPAWNING)
 		bh_attempt_move_to(attempt, BH_ATTEMPT_RUNNING);
-	bh_subject_tell(&attempt->subject, (struct bh_event){ .type = BH_EVENT_STARTED });
+	bh_subject_tell(&attempt->subject,
+	                (struct bh_event){ .type = BH_EVENT_STARTED, .pid = pid });
 }
 
 int bh_attempt_on_output(struct bh_attempt *attempt, struct bh_sandbox *sandbox,
@@ -286,6 +287,7 @@ static int begin_grace(struct bh_attempt *attempt, struct bh_sandbox *sandbox, u
 		return r;
 	attempt->deadline_us = bh_add_saturated(now_us, attempt->evidence.limits.grace_us);
 	bh_attempt_move_to(attempt, BH_ATTEMPT_GRACE);
+	bh_subject_tell(&attempt->subject, (struct bh_event){ .type = BH_EVENT_TIMED_OUT });
 	return 0;
 }
 

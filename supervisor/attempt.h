@@ -122,9 +122,9 @@ int bh_attempt_spawn(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 void bh_attempt_refuse(struct bh_attempt *attempt, enum bh_not_started why,
                        const struct bh_error *error, const char *stage);
 
-/* Its handler was executed. */
+/* Its handler was executed. `pid` as in bh_event. */
 void bh_attempt_on_started(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
-                           const struct bh_message_started *started);
+                           const struct bh_message_started *started, int64_t pid);
 
 /* Events of a live attempt. An error means that the launcher doesn't do what it
  * is asked: the sandbox has to be given up. */

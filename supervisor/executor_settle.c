@@ -35,6 +35,7 @@ struct failure {
 	struct bh_outcome outcome;
 	bool again;
 	uint64_t delay_us;
+	bool keeps_records;
 };
 
 static void tell_failed(const struct bh_executor *executor, const struct bh_job *job,
@@ -47,7 +48,8 @@ static void tell_failed(const struct bh_executor *executor, const struct bh_job 
 	bh_subject_tell(&subject, (struct bh_event){ .type = BH_EVENT_ATTEMPT_FAILED,
 	                                             .outcome = &failure->outcome,
 	                                             .again = failure->again,
-	                                             .delay_us = failure->delay_us });
+	                                             .delay_us = failure->delay_us,
+	                                             .keeps_records = failure->keeps_records });
 }
 
 static void tell_ended(const struct bh_executor *executor, const struct bh_job *job,
@@ -195,6 +197,7 @@ void bh_executor_settle(struct bh_executor *executor, struct bh_slot *slot)
 		failure.outcome = result->outcome;
 	failure.again = try_again(executor, job, &result, &lease, &failure.delay_us) ||
 	                run_next_round(executor, job, &result);
+	failure.keeps_records = failure.again && job->course->rounds;
 	drop_empty_course(job);
 	bh_lease_release(&lease);
 	tell_failed(executor, job, attempt, &failure);

@@ -27,11 +27,11 @@ static int take_listener(struct bh_executor *executor, struct bh_attempt *attemp
 }
 
 static int handle_started(struct bh_executor *executor, struct bh_attempt *attempt,
-                          const struct bh_message_started *started, struct bh_error *err)
+                          const struct bh_sandbox_event *event, struct bh_error *err)
 {
 	if (!bh_attempt_is_live(attempt))
 		return bh_fail_plain(err, EPROTO, "it started a handler that was not asked for");
-	bh_attempt_on_started(attempt, &executor->rules, started);
+	bh_attempt_on_started(attempt, &executor->rules, &event->started, event->pid);
 	return 0;
 }
 
@@ -57,7 +57,7 @@ static int handle_event(struct bh_executor *executor, struct bh_sandbox_event *e
 	case BH_SANDBOX_LISTENER:
 		return take_listener(executor, &slot->attempt, event->listener, err);
 	case BH_SANDBOX_STARTED:
-		return handle_started(executor, &slot->attempt, &event->started, err);
+		return handle_started(executor, &slot->attempt, event, err);
 	case BH_SANDBOX_ENDED:
 		return handle_ended(executor, slot, &event->ended, err);
 	}

@@ -12,6 +12,7 @@ const char *bh_event_name(enum bh_event_type type)
 		[BH_EVENT_TASK_STARTED] = "task_started",
 		[BH_EVENT_TASK_ENDED] = "task_ended",
 		[BH_EVENT_RECORDS] = "records",
+		[BH_EVENT_TIMED_OUT] = "timed_out",
 		[BH_EVENT_ATTEMPT_FAILED] = "attempt_failed",
 		[BH_EVENT_BATCH_ENDED] = "batch_ended",
 	};

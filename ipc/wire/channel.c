@@ -6,10 +6,11 @@
 
 #include "ipc/wire/base.h"
 
-/* Room for one SCM_RIGHTS message, aligned as cmsg(3) wants it. */
+/* Room for one SCM_CREDENTIALS and one SCM_RIGHTS message, aligned as cmsg(3) wants
+ * them. */
 union control {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(sizeof(int) * BH_CHANNEL_MAX_FDS)];
+	char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * BH_CHANNEL_MAX_FDS)];
 };
 
 int bh_channel_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds,
@@ -39,15 +40,40 @@ int bh_channel_send(int socket, const void *bytes, size_t size, const int *fds, 
 	return 0;
 }
 
-/* Takes the descriptors out of a received message. */
-static void take_fds(struct msghdr *message, int *fds)
+/* False where there are more than `fds` has room for: those are closed. */
+static bool take_fds(struct cmsghdr *c, int *fds)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(c), sizeof(int) * n); /* control holds no more */
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (i < BH_CHANNEL_MAX_FDS)
+			fds[i] = fd;
+		else
+			bh_fd_done(&fd);
 	}
+	return n <= BH_CHANNEL_MAX_FDS;
+}
+
+/* Takes the descriptors and the sender out of a received message. */
+static bool take_control(struct msghdr *message, int *fds, pid_t *ret_sender)
+{
+	struct ucred sender;
+	bool fits = true;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_RIGHTS)
+			fits = take_fds(c, fds);
+		if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(sender))) {
+			memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+			*ret_sender = sender.pid;
+		}
+	}
+	return fits;
 }
 
 void bh_channel_close(int *fds)
@@ -56,7 +82,17 @@ void bh_channel_close(int *fds)
 		bh_fd_done(&fds[i]);
 }
 
-int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh_error *err)
+int bh_channel_ask_senders(int socket, struct bh_error *err)
+{
+	const int on = 1;
+
+	if (setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		return bh_fail(err, errno, "ask for the senders of messages");
+	return 0;
+}
+
+int bh_channel_receive_from(int socket, void *bytes, size_t size, int *fds, pid_t *ret_sender,
+                            struct bh_error *err)
 {
 	union control control = { 0 };
 	struct iovec part = { .iov_base = bytes, .iov_len = size };
@@ -67,6 +103,7 @@ int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh
 
 	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
 		fds[i] = -1;
+	*ret_sender = 0;
 
 	ssize_t received;
 	do
@@ -75,15 +112,22 @@ int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh
 	if (received < 0)
 		return bh_fail(err, errno, "receive message");
 
-	take_fds(&message, fds);
+	bool fits = take_control(&message, fds, ret_sender);
 	if (received == 0) { /* the end, or an empty message: we send none */
 		bh_channel_close(fds);
 		return 0;
 	}
-	if ((size_t)received != size || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+	if ((size_t)received != size || !fits || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		bh_channel_close(fds);
 		return bh_fail_plain(err, EMSGSIZE, "message of %zd bytes, expected %zu", received,
 		                     size);
 	}
 	return 1;
+}
+
+int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh_error *err)
+{
+	pid_t ignored;
+
+	return bh_channel_receive_from(socket, bytes, size, fds, &ignored, err);
 }

@@ -7,6 +7,7 @@
  * at all. Source: unix(7), SCM_RIGHTS; recvmsg(2). */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "bulkhead/error.h"
 
@@ -30,5 +31,17 @@ int bh_channel_receive(int socket, void *bytes, size_t size, int *fds, struct bh
 
 /* Closes the descriptors of a message, but those that were taken: -1. */
 void bh_channel_close(int *fds);
+
+/* From now on messages that come have the pid of their sender with them, which the
+ * kernel puts there: SO_PASSCRED of unix(7). */
+BH_MUST_CHECK
+int bh_channel_ask_senders(int socket, struct bh_error *err);
+
+/* The same as bh_channel_receive, for a socket that was asked for senders.
+ * `*ret_sender` is the sender as this process's PID namespace has it; 0 where it
+ * isn't known. */
+BH_MUST_CHECK
+int bh_channel_receive_from(int socket, void *bytes, size_t size, int *fds, pid_t *ret_sender,
+                            struct bh_error *err);
 
 #endif

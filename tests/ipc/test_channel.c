@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
@@ -231,6 +232,42 @@ START_TEST(a_message_with_too_many_descriptors_is_refused_and_they_are_closed)
 }
 END_TEST
 
+START_TEST(a_message_has_its_sender_with_it_where_that_is_asked_for)
+{
+	struct pair pair = open_pair(0);
+	const int sent[] = { 0, 0, 0, 0 };
+	int fds[BH_CHANNEL_MAX_FDS];
+	char bytes[8] = { 0 };
+	pid_t sender;
+
+	ck_assert_int_eq(bh_channel_ask_senders(pair.peer, NULL), 0);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(bh_channel_send(pair.ours, bytes, sizeof(bytes), sent, 4, NULL) != 0);
+	int r = bh_channel_receive_from(pair.peer, bytes, sizeof(bytes), fds, &sender, NULL);
+	ck_assert_int_eq(r, 1);
+	ck_assert_int_eq(sender, child);
+	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
+		bh_fd_done(&fds[i]);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	pair_done(&pair);
+}
+END_TEST
+
+START_TEST(a_sender_that_nobody_asked_for_is_not_known)
+{
+	struct pair pair = open_pair(0);
+	int fds[BH_CHANNEL_MAX_FDS];
+	pid_t sender = -1;
+	char byte = 'm';
+
+	send_all(pair.ours, &byte, 1, NULL, 0);
+	ck_assert_int_eq(bh_channel_receive_from(pair.peer, &byte, 1, fds, &sender, NULL), 1);
+	ck_assert_int_eq(sender, 0);
+	pair_done(&pair);
+}
+END_TEST
+
 START_TEST(an_empty_message_leaves_no_descriptors_behind)
 {
 	struct pair pair = open_pair(0);
@@ -289,6 +326,8 @@ int main(void)
 	tcase_add_loop_test(tests, a_message_of_another_size_is_refused_and_its_descriptors_closed,
 	                    0, BH_COUNT_OF(wrong_sizes));
 	tcase_add_test(tests, a_message_with_too_many_descriptors_is_refused_and_they_are_closed);
+	tcase_add_test(tests, a_message_has_its_sender_with_it_where_that_is_asked_for);
+	tcase_add_test(tests, a_sender_that_nobody_asked_for_is_not_known);
 	tcase_add_test(tests, an_empty_message_leaves_no_descriptors_behind);
 	tcase_add_test(tests, more_descriptors_than_a_message_takes_are_not_sent);
 	tcase_add_test(tests, a_descriptor_that_is_not_open_is_an_error);

@@ -72,7 +72,7 @@ static void submit(struct witness *witness, const struct bh_batch *batch)
 	ck_assert_msg(r == 0, "submit: %s", err.text);
 }
 
-static struct witness *open_witness(void)
+static struct witness *open_witness_with(uint64_t timeout_us)
 {
 	struct witness *witness = calloc(1, sizeof(*witness));
 
@@ -81,8 +81,14 @@ static struct witness *open_witness(void)
 	witness->run.options.on_event = on_event;
 	witness->run.options.event_userdata = witness;
 	witness->run.options.watch_us = 20000;
+	witness->run.options.limits.timeout_us = timeout_us;
 	run_open(&witness->run);
 	return witness;
+}
+
+static struct witness *open_witness(void)
+{
+	return open_witness_with(BH_UNLIMITED);
 }
 
 static void close_witness(struct witness *witness)
@@ -245,16 +251,16 @@ static void submit_once(struct witness *witness)
 static const struct {
 	enum bh_event_type at;
 	uint32_t attempts;
+	uint64_t timeout_us;
 } cancelled_at[] = {
-	{ BH_EVENT_QUEUED, 0 },
-	{ BH_EVENT_LEASED, 1 },
-	{ BH_EVENT_STARTED, 1 },
-	{ BH_EVENT_TASK_STARTED, 1 },
+	{ BH_EVENT_QUEUED, 0, BH_UNLIMITED },       { BH_EVENT_LEASED, 1, BH_UNLIMITED },
+	{ BH_EVENT_STARTED, 1, BH_UNLIMITED },      { BH_EVENT_TASK_STARTED, 1, BH_UNLIMITED },
+	{ BH_EVENT_TIMED_OUT, 1, UINT64_C(50000) },
 };
 
 START_TEST(a_listener_may_cancel)
 {
-	struct witness *witness = open_witness();
+	struct witness *witness = open_witness_with(cancelled_at[_i].timeout_us);
 	struct test_batch batch;
 
 	batch_init(&batch, "batch");
