@@ -43,6 +43,14 @@
 		.program = "eat_memory", .way = way_, .kinds = kinds_, .memory_mb = 32, \
 		.bytes = 64 * MIB, .control = CONTROL_GAINS, .by_cgroup = by_cgroup_    \
 	}
+/* A scratch of 8 MiB, which holds 2048 files: one is the folder itself. */
+#define FILL(way_, kinds_, bytes_, allowed_, profile_)                                    \
+	{                                                                                 \
+		.program = "fill_scratch", .way = way_, .kinds = kinds_, .scratch_mb = 8, \
+		.profile = profile_, .bytes = bytes_, .allowed = allowed_,                \
+		.kinds_not_strict = KIND(BH_KIND_EXIT), .status = 3, /* there is none */  \
+		        .control = CONTROL_GAINS                                          \
+	}
 #define STAY(way_, signal_)                                                          \
 	{                                                                            \
 		.program = "stay", .way = way_, .kinds = TIMEOUT, .timeout_ms = 300, \
@@ -221,6 +229,46 @@ const struct row rows[] = {
 	  .profile = "tools",
 	  .control = CONTROL_GAINS,
 	  .by_cgroup = true },
+
+	/* memory by way of the scratch: until it is full, or the memory of the batch is */
+	FILL("one file", NONE, 8 * MIB, 0, NULL),
+	FILL("reserved", NONE, 8 * MIB, 0, NULL),
+	FILL("unlinked", NONE, 8 * MIB, 0, NULL),
+	FILL("files", NONE, 0, 2047, NULL),
+	FILL("folders", NONE, 0, 2047, NULL),
+	FILL("links", NONE, 0, 2047, NULL),
+	FILL("symbolic links", NONE, 0, 2047, NULL),
+	{ .program = "fill_scratch",
+	  .way = "attributes", /* which some kernels have there */
+	  .kinds = NONE,
+	  .profile = "tools",
+	  .scratch_mb = 8,
+	  .bytes = 2 * MIB,
+	  .kinds_not_strict = KIND(BH_KIND_EXIT),
+	  .status = 3,
+	  .control = CONTROL_GAINS,
+	  .may_lack = true },
+	{ .program = "fill_scratch",
+	  .way = "unlinked",
+	  .kinds = MEMORY,
+	  .memory_mb = 32,
+	  .scratch_mb = 128,
+	  .bytes = 64 * MIB,
+	  .kinds_not_strict = KIND(BH_KIND_EXIT),
+	  .status = 3,
+	  .control = CONTROL_GAINS,
+	  .by_cgroup = true },
+	{ .program = "fill_scratch",
+	  .way = "files",
+	  .kinds = MEMORY,
+	  .memory_mb = 16,
+	  .scratch_mb = 256,
+	  .allowed = 60000,
+	  .kinds_not_strict = KIND(BH_KIND_EXIT),
+	  .status = 3,
+	  .control = CONTROL_GAINS,
+	  .by_cgroup = true },
+
 	CALL("raise_priority", "mlock", NONE),
 	CALL("raise_priority", "mlockall", NONE),
 	CALL_OF_ROOT("raise_priority", "real-time", NONE),
@@ -476,9 +524,9 @@ static bool share_executor(const struct row *a, const struct row *b)
 
 	return strcmp(a->program, b->program) == 0 && strcmp(profiles[0], profiles[1]) == 0 &&
 	       strcmp(a->program, "be_setuid") != 0 && /* a file of its own for each */
-	       a->memory_mb == b->memory_mb && a->cpu_ms == b->cpu_ms &&
-	       a->timeout_ms == b->timeout_ms && a->max_procs == b->max_procs &&
-	       a->max_threads == b->max_threads;
+	       a->memory_mb == b->memory_mb && a->scratch_mb == b->scratch_mb &&
+	       a->cpu_ms == b->cpu_ms && a->timeout_ms == b->timeout_ms &&
+	       a->max_procs == b->max_procs && a->max_threads == b->max_threads;
 }
 
 size_t find_groups(struct group *ret, size_t most)

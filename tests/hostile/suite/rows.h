@@ -35,7 +35,7 @@ struct row {
 	const char *program, *way;
 	unsigned int kinds; /* KIND(…): the outcomes that are right */
 	/* options; 0 is the default */
-	uint64_t memory_mb, cpu_ms, timeout_ms, max_procs, max_threads;
+	uint64_t memory_mb, scratch_mb, cpu_ms, timeout_ms, max_procs, max_threads;
 	const char *profile;
 	/* params */
 	int64_t bytes, allowed, status, signal;

@@ -157,6 +157,7 @@ void trial_init(struct trial *trial, const struct row *row, size_t jobs)
 	options.handler = trial->program;
 	options.profile = row->profile;
 	options.jobs = jobs;
+	options.scratch_bytes = row->scratch_mb << 20;
 	set_limits(&options.limits, row);
 	trial_reopen(trial, &options);
 }
