@@ -251,6 +251,10 @@ static int write_task(struct bh_json *json, const struct bh_task *task)
 		bh_json_null(json);
 	else if (!bh_value_write(json, task->params))
 		return -ENOMEM;
+	if (task->exclusive) {
+		bh_json_key(json, "lease");
+		bh_json_string(json, "exclusive");
+	}
 	bh_json_end_object(json);
 	return 0;
 }

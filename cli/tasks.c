@@ -12,7 +12,7 @@
 #include "ipc/wire/base.h"
 
 static const char *const task_keys[] = {
-	"id", "description", "required_entry_ids", "priority", "params", NULL,
+	"id", "description", "required_entry_ids", "priority", "params", "lease", NULL,
 };
 
 void bh_task_reader_done(struct bh_task_reader *reader)
@@ -40,6 +40,19 @@ static int read_params(struct bh_task_reader *reader, const struct bh_node *task
 		return bh_complain_memory(reader->complaint);
 	*ret = (struct bh_span){ copy, reader->packed.size };
 	return BH_STATUS_OK;
+}
+
+static int read_lease(struct bh_task_reader *reader, const struct bh_node *task, bool *exclusive)
+{
+	struct bh_node node;
+
+	if (!bh_node_member(task, "lease", &node))
+		return BH_STATUS_OK;
+	const char *value = json_string_value(node.value); /* NULL where it is none */
+	*exclusive = value && strcmp(value, "exclusive") == 0;
+	if (*exclusive || (value && strcmp(value, "shared") == 0))
+		return BH_STATUS_OK;
+	return bh_node_refuse(&node, "\"shared\" or \"exclusive\"", reader->complaint);
 }
 
 /* Moves a text of jansson's into the arena. */
@@ -72,6 +85,8 @@ int bh_task_read(struct bh_task_reader *reader, const struct bh_node *node, stru
 		                     reader->complaint);
 	if (r == BH_STATUS_OK)
 		r = read_params(reader, node, &task.params);
+	if (r == BH_STATUS_OK)
+		r = read_lease(reader, node, &task.exclusive);
 	if (r != BH_STATUS_OK)
 		return r;
 	*ret = task;

@@ -19,8 +19,13 @@
  * An executor belongs to one thread. It has one descriptor to poll and one
  * function to step, so that it lives in any loop (examples/epoll.c,
  * examples/libuv.c), installs no signal handlers and waits for no process but
- * its own launcher. Several executors may share a store. What a handler does is
- * never an error of these functions: it is a result.
+ * its own launcher. What a handler does is never an error of these functions: it
+ * is a result.
+ *
+ * Several executors of one thread may share a store. Where a batch of one waits
+ * for entries that a batch of another holds, or for one that waits itself, both
+ * executors have to be stepped: a blocking form of the one would wait for ever.
+ * When the entries are released, the descriptor of who waits gets readable.
  * Source: docs/architecture.md; docs/semantics.md, "Executing". */
 
 enum bh_isolation {
@@ -144,7 +149,8 @@ BH_PUBLIC struct bh_result *bh_executor_next_result(struct bh_executor *executor
  * batches that can't go on for that reason are delivered as `internal`. */
 BH_PUBLIC BH_MUST_CHECK int bh_executor_step(struct bh_executor *executor, struct bh_error *err);
 
-/* Batches that have no result yet: queued, running, or waiting to be tried again. */
+/* Batches that have no result yet: queued, running, or waiting for entries or to be
+ * tried again. */
 BH_PUBLIC size_t bh_executor_pending(const struct bh_executor *executor);
 
 /* Kills what runs and ends it and all that waits as `cancelled`. Results come

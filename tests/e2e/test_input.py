@@ -235,6 +235,9 @@ WRONG_TASKS = [
     ('{"id": "t", "priority": null}', 'null', "priority: got null, expected an integer"),
     ('{"id": "t", "parms": {}}', '"parms"', "unknown key 'parms', expected one of id, description"),
     ('{"id": "t", "params": %s}' % ("[" * 40 + "]" * 40), "[" * 40, "params: nested too deep"),
+    ('{"id": "t", "lease": "mine"}', '"mine"',
+     'lease: got "mine", expected "shared" or "exclusive"'),
+    ('{"id": "t", "lease": null}', 'null', "lease: got null, expected"),
     ('{"id": "é", "priority": "x"}', '"x"', "priority: got"),
 ]
 
@@ -248,6 +251,7 @@ WRONG_BATCHES = [
      r"tasks\[1\].id: 't' is the id of tasks\[0\] too"),
     ('{"batch_id": "b", "tasks": [{"id": "t", "priority": "x"}]}', '"x"', r"tasks\[0\].priority"),
     ('{"batch_id": "b", "tasks": [{"id": "t", "x": 1}]}', '"x"', r"tasks\[0\]: unknown key 'x'"),
+    ('{"batch_id": "b", "tasks": [{"id": "t", "lease": "own"}]}', '"own"', r"tasks\[0\].lease"),
     ('{"batch_id": "b", "tasks": [], "entry_ids": [1]}', '1', r"entry_ids\[0\]: got 1"),
     ('{"batch_id": "b", "tasks": [], "exceeds_limit": 1}', '1', "expected true or false"),
     ('{"batch_id": "b", "tasks": [], "entries": []}', '"entries"', "unknown key 'entries'"),

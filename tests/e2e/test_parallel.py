@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several batches at a time, and what stops them."""
 import os
+import signal
 import unittest
 
-from support import Case, HANDLERS, main
+from support import Case, HANDLERS, main, parse_lines
 
 FAULTY = HANDLERS / "faulty"
 
@@ -15,6 +16,17 @@ def work(task):
     while len(os.listdir(folder)) < n:
         time.sleep(0.005)
     return True
+give(work)
+"""
+
+# Every handler of a party waits for the others of it, and says from when to when it was there.
+PARTY = """
+def work(task):
+    begin = time.monotonic()
+    open(os.path.join(sys.argv[1], task["id"]), "w").close()
+    while not all(os.path.exists(os.path.join(sys.argv[1], id)) for id in task["params"]):
+        time.sleep(0.005)
+    return [begin, time.monotonic()]
 give(work)
 """
 
@@ -98,6 +110,53 @@ class Parallel(Case):
                             tasks, "--", FAULTY)
         self.assert_status(run, 0)
         self.assertEqual(set(map(str, run.values().values())), {"{'bytes': 100000}"})
+
+    def test_batches_wait_for_an_exclusive_entry_and_others_run_at_once(self):
+        folder = self.dir / "met"
+        folder.mkdir()
+        wants = [("a", "e", "exclusive", ["a", "d"]), ("b", "e", "exclusive", ["b"]),
+                 ("c", "e", "shared", ["c", "c2"]), ("c2", "e", "shared", ["c", "c2"]),
+                 ("d", "f", "exclusive", ["a", "d"]), ("last", "e", "exclusive", ["last"])]
+        tasks = self.tasks(*({"id": id, "required_entry_ids": [entry], "lease": lease,
+                              "params": party} for id, entry, lease, party in wants))
+        run = self.bulkhead("run", "--isolate", "none", "-j", "2", "--timeout", "200s",
+                            "--max-tasks", "1", "--entries", self.entries("e", "f"), "--tasks",
+                            tasks, "--", self.handler(PARTY), folder)
+        self.assert_status(run, 0)
+        a, b, c, c2, last = (run.values()[id] for id in ("a", "b", "c", "c2", "last"))
+        self.assertLess(a[1], b[0])
+        self.assertLess(b[1], min(c[0], c2[0]))
+        self.assertLess(max(c[1], c2[1]), last[0])
+
+    def test_a_batch_that_is_tried_again_lets_others_have_its_exclusive_entry_first(self):
+        events = self.dir / "events"
+        tasks = self.tasks(
+            {"id": "a", "required_entry_ids": ["e"], "lease": "exclusive",
+             "params": {"fail": "segv"}},
+            {"id": "b", "required_entry_ids": ["e"], "lease": "exclusive"})
+        run = self.bulkhead("run", "-j", "2", "--max-tasks", "1", "--retries", "1", "--retry-on",
+                            "signal", "--backoff", "1ms", "--events", events, "--entries",
+                            self.entries("e"), "--tasks", tasks, "--", FAULTY)
+        self.assertEqual([result["success"] for result in run.results], [False, True])
+        leased = [event["index"] for event in parse_lines(events.read_bytes())
+                  if event["event"] == "leased"]
+        self.assertEqual(leased, [0, 1, 0])
+        self.assert_nothing_left()
+
+    def test_a_signal_ends_a_run_whose_batches_wait_for_an_entry(self):
+        tasks = self.tasks(*({"id": id, "required_entry_ids": ["e"], "lease": "exclusive"}
+                             for id in "abc"))
+        process = self.start("run", "-j", "3", "--max-tasks", "1", "--timeout", "none",
+                             "--entries", self.entries("e"), "--tasks", tasks, "--", FAULTY,
+                             "hang", "a", self.marker)
+        self.wait_for_handlers(1)
+        process.send_signal(signal.SIGINT)
+        run = self.finish(process)
+        self.assert_status(run, 128 + signal.SIGINT)
+        self.check_shape(run.results)
+        self.assertEqual([(result["index"], result["error"]["kind"])
+                          for result in run.results], [(0, "cancelled")])
+        self.assert_nothing_left()
 
     def test_five_hundred_batches_half_of_them_crashing_all_end(self):
         n = 500

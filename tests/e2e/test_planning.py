@@ -98,6 +98,15 @@ class Plans(Case):
         self.assertEqual(same(given.results), same(direct.results))
         self.assertEqual(len(direct.results), 3)
 
+    def test_a_plan_keeps_what_is_asked_for_exclusively(self):
+        plan = self.bulkhead("plan", "--tasks", self.tasks(
+            {"id": "a", "lease": "exclusive"}, {"id": "b", "lease": "shared"}, {"id": "c"}))
+        self.assert_status(plan, 0)
+        self.assertEqual([task.get("lease") for task in plan.results[0]["tasks"]],
+                         ["exclusive", None, None])
+        again = self.bulkhead("plan", "--batches", "-", stdin=plan.out)
+        self.assertEqual(again.out, plan.out)
+
     def test_tasks_are_planned_greedily_in_order(self):
         entries, tasks = self.corpus()
         inputs = ["--entries", entries, "--tasks", tasks]

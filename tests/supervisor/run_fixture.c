@@ -36,6 +36,8 @@ void run_done(struct run *run)
 {
 	bh_executor_free(run->executor);
 	struct bh_lease_stats stats = bh_store_lease_stats(run->store);
+	ck_assert_uint_eq(stats.leases_requested, stats.leases_taken + stats.leases_withdrawn);
+	ck_assert_uint_eq(stats.leases_waiting, 0);
 	ck_assert_uint_eq(stats.leases_taken, stats.leases_released);
 	ck_assert_uint_eq(stats.entries_taken, stats.entries_released);
 	ck_assert_uint_eq(stats.entries_in_use, 0);
