@@ -228,13 +228,14 @@ static int open_file(const struct bh_cgroup_tree *tree, int dir, enum bh_cgroup_
 {
 	const char *name = tree->version->files[which];
 	bool is_peak = which == BH_CGROUP_FILE_PEAK;
+	bool is_wanted = !is_peak && which != BH_CGROUP_FILE_TASKS;
 
 	*ret = -1;
 	if (!(tree->controllers & BH_CGROUP_BIT(tree->version->owners[which])))
 		return 0;
 	*ret = openat(dir, name, (is_peak ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	/* memory.peak is younger than version 2, and could not be reset at first */
-	if (*ret < 0 && !is_peak)
+	if (*ret < 0 && is_wanted)
 		return bh_fail(err, errno, "open %s of a cgroup", name);
 	return 0;
 }
@@ -310,11 +311,12 @@ static bool read_counts(const struct bh_cgroup *cgroup, const struct bh_cgroup_s
 	return whole;
 }
 
-static int peak_file(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot)
+static int find_file(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot,
+                     enum bh_cgroup_file which)
 {
 	for (size_t i = 0; i < cgroup->n_used; i++)
-		if (slot->files[i][BH_CGROUP_FILE_PEAK] >= 0)
-			return slot->files[i][BH_CGROUP_FILE_PEAK];
+		if (slot->files[i][which] >= 0)
+			return slot->files[i][which];
 	return -1;
 }
 
@@ -322,7 +324,7 @@ static int peak_file(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot
  * page cache is not this one's. */
 static void reset_peak(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot)
 {
-	int fd = peak_file(cgroup, slot);
+	int fd = find_file(cgroup, slot, BH_CGROUP_FILE_PEAK);
 
 	slot->has_peak = fd >= 0 && pwrite(fd, "0", 1, 0) == 1 &&
 	                 bh_cgroup_read_number(fd, &slot->first_bytes);
@@ -355,9 +357,12 @@ int bh_cgroup_begin(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot,
 	int r = slot->open ? 0 : bh_cgroup_slot_open(cgroup, slot, slot->id, err);
 	if (r < 0)
 		return r;
-	if (!read_counts(cgroup, slot, slot->counts))
-		return bh_fail_plain(err, EIO, "the counters of a cgroup can't be read");
-	reset_peak(cgroup, slot);
+	if (!slot->is_at_rest) {
+		if (!read_counts(cgroup, slot, slot->counts))
+			return bh_fail_plain(err, EIO, "the counters of a cgroup can't be read");
+		reset_peak(cgroup, slot);
+	}
+	slot->is_at_rest = false;
 	slot->cpu_exceeded = false;
 	slot->check_us = UINT64_MAX;
 	if (cgroup->cpu_time_us != BH_UNLIMITED &&
@@ -456,7 +461,8 @@ static void describe_memory(const struct bh_cgroup *cgroup, const struct bh_cgro
 	uint64_t most_bytes = 0;
 	uint64_t kills = used[BH_CGROUP_OOM_KILLS];
 
-	if (slot->has_peak && bh_cgroup_read_number(peak_file(cgroup, slot), &most_bytes) &&
+	if (slot->has_peak &&
+	    bh_cgroup_read_number(find_file(cgroup, slot, BH_CGROUP_FILE_PEAK), &most_bytes) &&
 	    most_bytes > slot->first_bytes)
 		ret->peak_bytes = most_bytes - slot->first_bytes;
 	if (kills > 0 && is_own_limit(cgroup, slot, used, most_bytes))
@@ -490,7 +496,25 @@ void bh_cgroup_end(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot, 
 		ret->pids_hits = used[BH_CGROUP_PIDS_HITS];
 		describe_memory(cgroup, slot, used, ret);
 		describe_time(cgroup, used, ret);
+		memcpy(slot->counts, now, sizeof(now));
+		slot->is_at_rest = !may_be_left;
 	}
 	if (may_be_left)
 		empty_slot(cgroup, slot);
+}
+
+void bh_cgroup_rest(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot)
+{
+	if (slot->open && slot->is_at_rest)
+		reset_peak(cgroup, slot);
+}
+
+int64_t bh_cgroup_tasks(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot)
+{
+	uint64_t n;
+
+	if (!slot->open ||
+	    !bh_cgroup_read_number(find_file(cgroup, slot, BH_CGROUP_FILE_TASKS), &n))
+		return -1;
+	return n < INT64_MAX ? (int64_t)n : INT64_MAX;
 }

@@ -60,6 +60,7 @@ struct bh_cgroup_slot {
 	int procs[BH_CGROUP_TREES]; /* owned: for joining */
 	int files[BH_CGROUP_TREES][BH_CGROUP_FILES]; /* owned; -1 where there is none */
 	uint64_t counts[BH_CGROUP_COUNTS];           /* when the batch began */
+	bool is_at_rest; /* … and these are still what the files hold */
 	bool has_peak;
 	uint64_t first_bytes; /* memory that was in use when the batch began */
 	uint64_t check_us;    /* when its CPU time is to be looked at; UINT64_MAX: never */
@@ -101,7 +102,7 @@ int bh_cgroup_slot_open(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *s
 void bh_cgroup_slot_done(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot);
 
 /* Makes the slot ready for a batch, with new cgroups where the last one left its
- * own in use. */
+ * own in use. After bh_cgroup_rest nothing is left to be done for most. */
 BH_MUST_CHECK
 int bh_cgroup_begin(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot,
                     struct bh_error *err);
@@ -116,6 +117,14 @@ int bh_cgroup_join(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *
  * cgroups that stay in use are never used again. */
 void bh_cgroup_end(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot, bool may_be_left,
                    struct bh_cgroup_usage *ret);
+
+/* After bh_cgroup_end, when there is time: what can be done for the next batch
+ * already. Nothing but a template may run in the slot until that begins. */
+void bh_cgroup_rest(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot);
+
+/* Processes and threads that are in the slot's cgroups, or ended in them and were not
+ * waited for yet; -1 where that isn't known. */
+int64_t bh_cgroup_tasks(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot);
 
 /* True where the running batch has used up its CPU time. Otherwise sets when it
  * could at the earliest: `check_us`. */

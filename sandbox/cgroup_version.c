@@ -134,7 +134,7 @@ bool bh_cgroup_count(const struct bh_cgroup_version *version, const int files[BH
 	char text[TEXT_SIZE];
 
 	for (size_t file = 0; file < BH_CGROUP_FILES; file++) {
-		if (files[file] < 0 || file == BH_CGROUP_FILE_PEAK)
+		if (files[file] < 0 || file == BH_CGROUP_FILE_PEAK || file == BH_CGROUP_FILE_TASKS)
 			continue;
 		if (!read_text(files[file], text))
 			return false;

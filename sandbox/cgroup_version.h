@@ -47,8 +47,9 @@ enum bh_cgroup_file {
 	BH_CGROUP_FILE_PEAK,
 	BH_CGROUP_FILE_PIDS,
 	BH_CGROUP_FILE_TIME,
+	BH_CGROUP_FILE_TASKS,
 };
-#define BH_CGROUP_FILES (BH_CGROUP_FILE_TIME + 1)
+#define BH_CGROUP_FILES (BH_CGROUP_FILE_TASKS + 1)
 
 enum bh_cgroup_count {
 	BH_CGROUP_OOM_KILLS, /* processes killed for want of memory */

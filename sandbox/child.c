@@ -343,7 +343,8 @@ void bh_reaper_main(void *arg)
 	slot->handler = (pid_t)pid;
 
 	/* the handler was executed or has ended: CLONE_VFORK */
-	if (slot->failed_step == BH_STEP_NONE && !slot->trial && slot->plan->warm == BH_WARM_OFF)
+	if (slot->failed_step == BH_STEP_NONE && !slot->trial && slot->plan->tell_started &&
+	    slot->plan->warm == BH_WARM_OFF)
 		say_started(slot);
 	close_theirs(slot);
 	await_handler(slot);

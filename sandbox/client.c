@@ -53,6 +53,7 @@ static int make_configure(const struct bh_sandbox_options *options, enum bh_isol
 	configure->max_running = options->max_running;
 	configure->scratch_bytes = options->scratch_bytes;
 	configure->warm = options->warm;
+	configure->tell_started = options->tell_started;
 	configure->max_reuse = options->max_reuse;
 	snprintf(configure->python_dir, sizeof(configure->python_dir), "%s",
 	         options->python_dir ? options->python_dir : "");
@@ -229,7 +230,7 @@ static int start_as(const struct bh_sandbox_options *options, enum bh_isolation 
 	int r = bh_launch(options->launcher, isolate, &made->launcher, err);
 	if (r < 0 && isolate && r != -ENOENT && r != -EACCES)
 		snprintf(stage, BH_STAGE_TEXT_SIZE, "user-namespace");
-	if (r == 0)
+	if (r == 0 && options->tell_started)
 		r = bh_channel_ask_senders(made->launcher.socket, err);
 	if (r == 0)
 		r = send_configure(options, isolation, &made->launcher, err);

@@ -41,6 +41,7 @@ struct bh_sandbox_options {
 	size_t n_bounds;
 	uint64_t scratch_bytes; /* of a folder that each handler may write to; 0: none */
 	enum bh_warm_mode warm;
+	bool tell_started;      /* somebody wants BH_SANDBOX_STARTED of every handler */
 	uint64_t max_reuse;     /* with BH_WARM_REUSE */
 	const char *python_dir; /* shown at BH_ROOT_PYTHON_DIR where there is a root; NULL: none */
 };
@@ -90,8 +91,10 @@ int bh_sandbox_kill(struct bh_sandbox *sandbox, uint32_t id, enum bh_kill how,
 
 enum bh_sandbox_event_type {
 	BH_SANDBOX_LISTENER, /* once for an id; `listener` is the caller's */
-	BH_SANDBOX_STARTED,  /* it was executed; a template, and once more when it is ready */
-	BH_SANDBOX_ENDED,    /* no process of it is left */
+	/* it was executed, where `tell_started` asks for that; a template warms up, and
+	 * once more when it is ready */
+	BH_SANDBOX_STARTED,
+	BH_SANDBOX_ENDED, /* no process of it is left */
 };
 
 struct bh_sandbox_event {

@@ -87,10 +87,12 @@ static int end_slot(struct bh_launcher *l, struct bh_slot *slot, struct bh_error
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
 	slot->running = false;
-	close_batch(slot);
 	bh_ended_by_processes(slot, &message.ended);
 	bh_ended_by_cgroup(l, slot, &message.ended);
-	return send_message(l, &message, err);
+	int r = send_message(l, &message, err);
+	close_batch(slot); /* last: an end of file would only wake the supervisor sooner */
+	bh_cgroup_rest(&l->plan.cgroup, &slot->cgroup);
+	return r;
 }
 
 /* A reaper that ended with its batch, or could not prepare one. The next is made
@@ -116,14 +118,16 @@ static int end_templates_batch(void *userdata, struct bh_slot *slot, struct bh_m
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
 	slot->running = false;
-	close_given(slot);
 	if (told)
 		message.ended = *told;
 	else
 		bh_ended_by_processes(slot, &message.ended);
 	message.ended.warming = !slot->template.is_warm;
 	bh_ended_by_cgroup(l, slot, &message.ended);
-	return send_message(l, &message, err);
+	int r = send_message(l, &message, err);
+	close_given(slot);
+	bh_cgroup_rest(&l->plan.cgroup, &slot->cgroup);
+	return r;
 }
 
 /* A batch that could not even be cloned. */

@@ -165,6 +165,7 @@ int bh_launcher_set_up(struct bh_launcher *l, const struct bh_message_configure 
 	l->plan.own_id = l->plan.namespaces && !configure->in_user_namespace;
 	l->plan.first_id = BH_FIRST_INSIDE_ID;
 	l->plan.warm = (enum bh_warm_mode)configure->warm;
+	l->plan.tell_started = configure->tell_started;
 	l->plan.argv = l->arguments.argv;
 	l->plan.envp = l->arguments.envp;
 	l->limits = configure->limits;

@@ -64,6 +64,7 @@ struct bh_child_plan {
 	struct bh_landlock landlock;
 	struct bh_scratch scratch; /* where there are namespaces */
 	int socket;                /* to the supervisor */
+	bool tell_started;         /* to the supervisor, where it isn't told anyway */
 	enum bh_warm_mode warm;
 	int executable;     /* descriptor of an ELF handler; -1 for a script */
 	const char *script; /* path of a script as its interpreter gets it */

@@ -190,6 +190,7 @@ static int start(struct bh_templates *templates, struct bh_slot *slot, struct bh
 		                    bh_child_step_name(BH_STEP_REAPER), &why, err);
 	}
 	slot->template.state = BH_TEMPLATE_WARMING;
+	slot->template.said_warming = true;
 	int r = say_started(slot, true, err);
 	if (r == 0)
 		bh_slot_go(slot);
@@ -245,7 +246,8 @@ static int hand_over(struct bh_templates *templates, struct bh_slot *slot, struc
 	if (bh_cgroup_begin(&slot->plan->cgroup, &slot->cgroup, &why) < 0)
 		return tell_refused(templates, slot, BH_ENDED_NO_SANDBOX,
 		                    bh_child_step_name(BH_STEP_CGROUP), &why, err);
-	int r = say_started(slot, false, err);
+	bool said_warming = BH_TAKE(slot->template.said_warming, false);
+	int r = said_warming || slot->plan->tell_started ? say_started(slot, false, err) : 0;
 	if (r == 0)
 		send_batch(templates, slot);
 	return r;
@@ -260,6 +262,7 @@ int bh_template_take(struct bh_templates *templates, struct bh_slot *slot, struc
 	template->batch = BH_TEMPLATE_WAITS;
 	template->was_untaken = false;
 	template->was_killed = false;
+	template->said_warming = false;
 	switch (template->state) {
 	case BH_TEMPLATE_NONE:
 		return start_if_any_use(templates, slot, err);
@@ -316,6 +319,13 @@ static int on_ready(struct bh_templates *templates, struct bh_slot *slot, struct
 	return 0;
 }
 
+/* A fork's own end is reaped when the template tells of it: then the template is
+ * all that there is, or something was left behind. */
+static bool is_alone(const struct bh_slot *slot)
+{
+	return bh_cgroup_tasks(&slot->plan->cgroup, &slot->cgroup) == 1;
+}
+
 static int on_ended(struct bh_templates *templates, struct bh_slot *slot,
                     const struct bh_warm_word *word, struct bh_error *err)
 {
@@ -326,12 +336,12 @@ static int on_ended(struct bh_templates *templates, struct bh_slot *slot,
 		return 0;
 	}
 	template->end = *word;
-	if (templates->mode == BH_WARM_FORK) {
+	if (templates->mode == BH_WARM_FORK && !is_alone(slot)) {
 		order_cleaning(slot, 0);
 		return 0;
 	}
 	template->state = BH_TEMPLATE_IDLE;
-	if (template->n_batches >= templates->max_batches)
+	if (templates->mode == BH_WARM_REUSE && template->n_batches >= templates->max_batches)
 		kill_template(slot);
 	return tell_told(templates, slot, err);
 }

@@ -14,7 +14,8 @@
  * Each slot has one at most. It is started, like any handler, when a batch is put
  * into a slot that has none, and reports READY on its control socket. A batch is
  * then handed to a fork of it, which is born in a PID namespace of its own with a
- * cleaner as pid 1 (sandbox/cleaner.h), or, to be reused, to itself. A template
+ * cleaner as pid 1 (sandbox/cleaner.h), or, to be reused, to itself. Where the
+ * slot's cgroup says that nobody but the template is left, there is nothing to clean. A template
  * that ends or breaks the protocol takes its batch with it, unless nobody had
  * taken that from the socket: then it goes to a new template, once. When three in
  * a row fail to warm up, no more are started.
@@ -59,6 +60,7 @@ struct bh_template {
 	struct bh_cleaner cleaner;
 	enum bh_template_batch batch;
 	bool was_untaken;        /* it has outlived one template already */
+	bool said_warming;       /* the supervisor was told that it waits for a template */
 	bool asked_to_end;       /* by SIGTERM, while the template warmed up */
 	bool was_killed;         /* by BH_KILL_ALL */
 	uint64_t deadline_us;    /* for the end of a killed batch; UINT64_MAX for none */

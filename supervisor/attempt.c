@@ -61,7 +61,8 @@ struct bh_source bh_attempt_source(const struct bh_attempt *attempt, enum bh_sou
 		                   .generation = attempt->generation };
 }
 
-int bh_attempt_spawn(struct bh_attempt *attempt, struct bh_sandbox *sandbox, struct bh_error *err)
+int bh_attempt_spawn(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
+                     struct bh_sandbox *sandbox, struct bh_error *err)
 {
 	const struct bh_spawn_fds fds = { .context = attempt->context.fd,
 		                          .results = attempt->results.fd,
@@ -75,6 +76,7 @@ int bh_attempt_spawn(struct bh_attempt *attempt, struct bh_sandbox *sandbox, str
 	snprintf(attempt->result->missing_layers, sizeof(attempt->result->missing_layers), "%s",
 	         bh_sandbox_missing(sandbox));
 	attempt->deadline_us = bh_add_saturated(bh_now_us(), attempt->evidence.limits.timeout_us);
+	attempt->may_fork = rules->forks; /* unless a template is said to warm up first */
 	bh_region_done(&attempt->context);
 	bh_fd_done(&attempt->out_writer);
 	bh_fd_done(&attempt->err_writer);

@@ -116,7 +116,8 @@ int bh_attempt_begin_cancelled(struct bh_attempt *attempt, const struct bh_attem
 /* From PREPARED to SPAWNING. On an error, which is that of bh_sandbox_spawn, it
  * stays PREPARED. */
 BH_MUST_CHECK
-int bh_attempt_spawn(struct bh_attempt *attempt, struct bh_sandbox *sandbox, struct bh_error *err);
+int bh_attempt_spawn(struct bh_attempt *attempt, const struct bh_attempt_rules *rules,
+                     struct bh_sandbox *sandbox, struct bh_error *err);
 
 /* From PREPARED to ENDED: there will be no handler. `stage` may be NULL. */
 void bh_attempt_refuse(struct bh_attempt *attempt, enum bh_not_started why,

@@ -2,6 +2,7 @@
 
 /* execute.c: the blocking forms, on top of an executor's step. */
 
+#include <limits.h>
 #include <poll.h>
 
 #include "bulkhead/executor.h"
@@ -61,11 +62,17 @@ int bh_execute_batch(struct bh_executor *executor, const struct bh_batch *batch,
 	struct bh_result *result = NULL;
 
 	int r = check_idle(executor, err);
-	if (r == 0)
-		r = bh_executor_submit(executor, batch, keep_one, &result, NULL, err);
 	if (r < 0)
 		return r;
-	r = bh_executor_drain(executor, -1, err);
+	bh_executor_will_step(executor, true);
+	r = bh_executor_submit(executor, batch, keep_one, &result, NULL, err);
+	if (r < 0) {
+		bh_executor_will_step(executor, false);
+		return r;
+	}
+	r = bh_executor_step(executor, err);
+	if (r == 0)
+		r = bh_executor_drain(executor, -1, err);
 	if (r < 0) {
 		bh_executor_abandon(executor); /* it would write to `result` later */
 		return r;
@@ -106,19 +113,23 @@ static void gather(struct bh_result *result, void *userdata)
 }
 
 /* Submits as many as can start, so that a stop finds few that have to be
- * cancelled. */
+ * cancelled. Returns how many: for these, a step is due. */
 static int submit_some(struct gathering *gathering, const struct bh_batch *batches,
                        size_t n_batches, size_t *next, struct bh_error *err)
 {
 	struct bh_executor *executor = gathering->executor;
+	int n = 0;
 	int r = 0;
 
-	while (r == 0 && !gathering->stopped && *next < n_batches &&
+	bh_executor_will_step(executor, true);
+	while (r == 0 && !gathering->stopped && *next < n_batches && n < INT_MAX &&
 	       bh_executor_busy(executor) < bh_executor_jobs(executor)) {
 		r = bh_executor_submit(executor, &batches[*next], gather, gathering, NULL, err);
 		*next += r == 0;
+		n += r == 0;
 	}
-	return r;
+	bh_executor_will_step(executor, r == 0 && n > 0);
+	return r < 0 ? r : n;
 }
 
 static int run_all(struct gathering *gathering, const struct bh_batch *batches, size_t n_batches,
@@ -126,13 +137,19 @@ static int run_all(struct gathering *gathering, const struct bh_batch *batches, 
 {
 	struct bh_executor *executor = gathering->executor;
 	size_t next = 0;
+	int r;
 
-	int r = submit_some(gathering, batches, n_batches, &next, err);
-	while (r == 0 && bh_executor_pending(executor) > 0) {
-		r = wait_and_step(executor, -1, err);
-		if (r == 0)
-			r = submit_some(gathering, batches, n_batches, &next, err);
-	}
+	do {
+		int n = submit_some(gathering, batches, n_batches, &next, err);
+		if (n < 0)
+			return n;
+		if (n > 0)
+			r = bh_executor_step(executor, err);
+		else
+			r = bh_executor_pending(executor) > 0 ? wait_and_step(executor, -1, err)
+			                                      : 0;
+	} while (r == 0 &&
+	         (bh_executor_pending(executor) > 0 || (next < n_batches && !gathering->stopped)));
 	return r;
 }
 

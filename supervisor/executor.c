@@ -36,6 +36,11 @@ size_t bh_executor_jobs(const struct bh_executor *executor)
 	return executor->n_slots;
 }
 
+void bh_executor_will_step(struct bh_executor *executor, bool will_step)
+{
+	executor->will_step = will_step;
+}
+
 size_t bh_executor_next_index(const struct bh_executor *executor)
 {
 	return executor->next_index;
@@ -76,7 +81,7 @@ static int check_room(struct bh_executor *executor, struct bh_error *err)
 /* Only its first submission is news to an executor with a free slot. */
 static int announce(struct bh_executor *executor, struct bh_error *err)
 {
-	if (executor->stepping || executor->n_running == executor->n_slots)
+	if (executor->stepping || executor->will_step || executor->n_running == executor->n_slots)
 		return 0;
 	return bh_loop_arm(&executor->loop, 0, err);
 }

@@ -4,6 +4,7 @@
 
 /* executor.h: what the blocking forms need of an executor beyond its public face. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bh_executor;
@@ -19,6 +20,10 @@ size_t bh_executor_busy(const struct bh_executor *executor);
 
 /* Batches at a time. */
 size_t bh_executor_jobs(const struct bh_executor *executor);
+
+/* Whether the caller steps after its next submissions, before it waits: then they need
+ * not make the descriptor readable. Ends with that step. */
+void bh_executor_will_step(struct bh_executor *executor, bool will_step);
 
 /* The index that the next submission gets. */
 size_t bh_executor_next_index(const struct bh_executor *executor);

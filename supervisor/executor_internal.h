@@ -84,6 +84,7 @@ struct bh_executor {
 	uint64_t watch_us;     /* between looks at what runs; 0 for none */
 	uint64_t next_look_us; /* when the next is due */
 	bool stepping;
+	bool will_step; /* before the descriptor is waited for */
 };
 
 /* ---- executor.c ---- */

@@ -24,6 +24,7 @@ int bh_executor_start_sandbox(struct bh_executor *executor, char stage[BH_STAGE_
 		.n_bounds = executor->binds.n,
 		.scratch_bytes = executor->scratch_bytes,
 		.warm = executor->warm,
+		.tell_started = executor->audience.on_event,
 		.max_reuse = executor->max_reuse,
 		.python_dir = executor->python.dir,
 	};

@@ -31,7 +31,7 @@ static int try_spawn(struct bh_executor *executor, struct bh_slot *slot)
 		return 0;
 	}
 	executor->sent = true;
-	int r = bh_attempt_spawn(&slot->attempt, executor->sandbox, &error);
+	int r = bh_attempt_spawn(&slot->attempt, &executor->rules, executor->sandbox, &error);
 	if (r == 0)
 		return 0;
 	if (bh_is_shortage(-r)) {

@@ -261,6 +261,7 @@ int bh_executor_step(struct bh_executor *executor, struct bh_error *err)
 	if (executor->stepping)
 		return bh_fail_plain(err, EBUSY, "a callback may not step its executor");
 	executor->stepping = true;
+	executor->will_step = false;
 	int r = step(executor, err);
 	executor->stepping = false;
 	return r;

@@ -64,7 +64,7 @@ int bh_loop_arm(struct bh_loop *loop, uint64_t deadline_us, struct bh_error *err
 	/* a zero time would disarm it: one nanosecond after boot is as good */
 	struct itimerspec when = { .it_value.tv_nsec = deadline_us == 0 };
 
-	if (deadline_us == loop->armed)
+	if (deadline_us >= loop->armed)
 		return 0;
 	if (deadline_us != UINT64_MAX && deadline_us != 0) {
 		when.it_value.tv_sec = (time_t)(deadline_us / 1000000);

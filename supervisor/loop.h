@@ -32,7 +32,7 @@ struct bh_source {
 struct bh_loop {
 	int epoll;      /* owned */
 	int timer;      /* owned, a member of `epoll` */
-	uint64_t armed; /* when the timer fires, bh_now_us; UINT64_MAX for never */
+	uint64_t armed; /* when the timer fires at the latest, bh_now_us; UINT64_MAX for never */
 };
 #define BH_LOOP_UNSET ((struct bh_loop){ .epoll = -1, .timer = -1 })
 

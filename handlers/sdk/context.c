@@ -147,7 +147,8 @@ static bool read_batch_tasks(struct bh_reader *reader, void *into)
 		return false;
 	if (count == 0)
 		return true;
-	handler->tasks = bh_pages_new(count * sizeof(*handler->tasks));
+	handler->tasks = count <= BH_FIRST_TASKS ? handler->first_tasks
+	                                         : bh_pages_new(count * sizeof(*handler->tasks));
 	if (!handler->tasks) {
 		bh_builder_fail(handler->builder, -ENOMEM);
 		return false;

@@ -15,6 +15,9 @@
 
 #define BH_CONTEXT_FD 3
 
+/* So many fit into a page together with all else: no mapping of their own. */
+#define BH_FIRST_TASKS 64
+
 /* Entries by place and by id. Made by the first question for one. */
 struct bh_entry_index {
 	enum { BH_INDEX_UNREAD, BH_INDEX_READ, BH_INDEX_BROKEN } state;
@@ -40,13 +43,14 @@ struct bh_handler {
 	struct bh_handler_batch batch;
 	struct bh_reader context; /* the whole of it */
 	bool context_is_mapped;
-	const uint8_t **tasks;  /* starts, n_tasks of them; pages */
+	const uint8_t **tasks;  /* starts, n_tasks of them; pages, or first_tasks */
 	const uint8_t *entries; /* the first one; NULL where there is no list */
 	bool entries_are_last;  /* nothing may follow them */
 	bool is_at_last_key;    /* while the context is read */
 	struct bh_entry_index *index;
 	struct bh_builder *builder;
 	struct bh_failure *failure;
+	const uint8_t *first_tasks[BH_FIRST_TASKS]; /* of a batch that has no more */
 };
 
 /* Reads an array of str, in place. `*ret_ids` is where the first one starts. */

@@ -94,7 +94,8 @@ void bh_handler_close(struct bh_handler *handler)
 	if (handler->context_is_mapped)
 		munmap((void *)(uintptr_t)handler->context.at,
 		       (size_t)(handler->context.end - handler->context.at));
-	bh_pages_free(handler->tasks, handler->batch.n_tasks * sizeof(*handler->tasks));
+	if (handler->tasks != handler->first_tasks)
+		bh_pages_free(handler->tasks, handler->batch.n_tasks * sizeof(*handler->tasks));
 	bh_entry_index_done(handler->index, handler->batch.n_entries);
 	bh_builder_done(handler->builder);
 	bh_pages_free(arena, arena->size);

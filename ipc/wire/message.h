@@ -37,7 +37,7 @@
 #include "bulkhead/error.h"
 #include "bulkhead/limits.h"
 
-#define BH_MESSAGE_VERSION 6
+#define BH_MESSAGE_VERSION 7
 
 enum bh_message_type {
 	BH_MESSAGE_CONFIGURE = 1,
@@ -83,6 +83,7 @@ struct bh_message_configure {
 	uint32_t in_user_namespace; /* the launcher was cloned into a new one */
 	uint32_t supervisor;        /* its pid, for names that have to differ */
 	uint32_t warm;              /* enum bh_warm_mode */
+	uint32_t tell_started; /* of each handler that was executed, and each batch handed over */
 	uint64_t max_reuse;
 	char handler_name[256];
 	char python_dir[256]; /* to be shown at BH_ROOT_PYTHON_DIR; "" for none */

@@ -31,26 +31,30 @@ static int open_memfd(const char *name)
 }
 
 /* Writes at most `n_parts` (<= IOV_MAX) parts, of which the first `skip` bytes
- * are written already. Returns what writev(2) does. */
-static ssize_t write_some(int fd, const struct iovec *parts, size_t n_parts, size_t skip)
+ * are written already, to `offset`. Returns what pwritev(2) does. */
+static ssize_t write_some(int fd, const struct iovec *parts, size_t n_parts, size_t skip,
+                          off_t offset)
 {
 	if (skip == 0)
-		return writev(fd, parts, (int)n_parts);
-	return write(fd, (const char *)parts[0].iov_base + skip, parts[0].iov_len - skip);
+		return pwritev(fd, parts, (int)n_parts, offset);
+	return pwrite(fd, (const char *)parts[0].iov_base + skip, parts[0].iov_len - skip, offset);
 }
 
+/* The file's own offset stays at its beginning, for who reads. */
 static int write_parts(int fd, const struct iovec *parts, size_t n_parts, struct bh_error *err)
 {
 	size_t skip = 0; /* bytes of parts[0] that are written */
+	off_t offset = 0;
 
 	while (n_parts > 0) {
 		size_t n = n_parts < IOV_MAX ? n_parts : IOV_MAX;
-		ssize_t written = write_some(fd, parts, n, skip);
+		ssize_t written = write_some(fd, parts, n, skip, offset);
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
 			return bh_fail(err, errno, "write context");
 
+		offset += written;
 		skip += (size_t)written;
 		while (n_parts > 0 && skip >= parts[0].iov_len) {
 			skip -= parts[0].iov_len;
@@ -80,8 +84,6 @@ int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
 	int r = write_parts(made.fd, parts, n_parts, err);
 	if (r < 0)
 		return r;
-	if (lseek(made.fd, 0, SEEK_SET) < 0)
-		return bh_fail(err, errno, "rewind context memfd");
 	if (fcntl(made.fd, F_ADD_SEALS, CONTEXT_SEALS) < 0)
 		return bh_fail(err, errno, "seal context memfd");
 

@@ -45,7 +45,8 @@ static inline struct bh_sandbox_options driver_options(const char *program, cons
 		                              .handler_path = program,
 		                              .args = args,
 		                              .env = env,
-		                              .max_running = 2 };
+		                              .max_running = 2,
+		                              .tell_started = true };
 
 	options.handler_name = strrchr(program, '/') + 1;
 	options.handler_fd = open(program, O_RDONLY | O_CLOEXEC);

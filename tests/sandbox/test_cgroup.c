@@ -430,6 +430,7 @@ static void fill_slot(const char *dir)
 		{ "memory.peak", "4096\n" },
 		{ "pids.max", "max" },
 		{ "pids.events", "max 3\n" },
+		{ "pids.current", "4\n" },
 		{ "cpu.stat", "usage_usec 1000000\nuser_usec 600000\nsystem_usec 400000\n" },
 		{ "cgroup.procs", "" },
 	};
@@ -485,7 +486,20 @@ START_TEST(evidence_is_what_came_since_the_begin)
 	ck_assert_uint_eq(usage.time_us, 5000000);
 	ck_assert_uint_eq(usage.user_us, 3000000);
 	ck_assert_uint_eq(usage.system_us, 2000000);
+	ck_assert_int_eq(bh_cgroup_tasks(&cgroup, &slot), 4);
+
+	/* the next batch begins where this one ended, whatever was done meanwhile */
+	bh_cgroup_rest(&cgroup, &slot);
+	ck_assert_int_eq(bh_cgroup_begin(&cgroup, &slot, &err), 0);
+	ck_assert(!slot.cpu_exceeded);
+	put(path, "max 12\n");
+	bh_cgroup_end(&cgroup, &slot, false, &usage);
+	ck_assert_uint_eq(usage.oom_kills, 0);
+	ck_assert_uint_eq(usage.pids_hits, 2);
+	ck_assert_uint_eq(usage.time_us, 0);
+
 	bh_cgroup_slot_done(&cgroup, &slot);
+	ck_assert_int_eq(bh_cgroup_tasks(&cgroup, &slot), -1);
 	bh_cgroup_done(&cgroup);
 }
 END_TEST

@@ -32,6 +32,20 @@ void run_open(struct run *run)
 	ck_assert_msg(r == 0, "executor: %s", err.text);
 }
 
+static void count_start(const struct bh_event *event, void *userdata)
+{
+	struct run *run = userdata;
+
+	run->n_started += event->type == BH_EVENT_STARTED;
+}
+
+void run_count_starts(struct run *run)
+{
+	run->n_started = 0;
+	run->options.on_event = count_start;
+	run->options.event_userdata = run;
+}
+
 void run_done(struct run *run)
 {
 	bh_executor_free(run->executor);

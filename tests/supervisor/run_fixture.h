@@ -14,12 +14,15 @@ struct run {
 	struct bh_store *store;
 	struct bh_executor_options options; /* a test changes them before run_open */
 	struct bh_executor *executor;
+	size_t n_started; /* attempts, with run_count_starts */
 };
 
 /* An empty store and options for the example handler `name`. */
 void run_init(struct run *run, const char *name);
 /* Starts the executor: the first batch would do, but a test wants to know. */
 void run_open(struct run *run);
+/* Before run_open: `n_started` says how many attempts have begun to run. */
+void run_count_starts(struct run *run);
 /* Frees all, and checks that every lease was released. */
 void run_done(struct run *run);
 

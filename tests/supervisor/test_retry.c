@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "run_fixture.h"
-#include "supervisor/backoff.h"
 #include "supervisor/executor_internal.h"
+#include "supervisor/backoff.h"
 #include "supervisor/retry.h"
 #include "tests/check.h"
 
@@ -248,11 +248,12 @@ START_TEST(a_batch_whose_launcher_is_lost_is_tried_again_by_default)
 	struct test_batch batch;
 
 	init(&run, 1, 0);
+	run_count_starts(&run);
 	run_open(&run);
 	batch_init(&batch, "b");
 	batch_add_way(&batch, "t", "sleep", "ms", 300);
 	ck_assert_int_eq(bh_executor_submit(run.executor, &batch.batch, NULL, NULL, NULL, NULL), 0);
-	while (run.executor->slots[0].attempt.state != BH_ATTEMPT_RUNNING)
+	while (run.n_started == 0)
 		step(&run);
 	kill_launcher();
 	drain(&run);
