@@ -15,10 +15,10 @@
  * into a slot that has none, and reports READY on its control socket. A batch is
  * then handed to a fork of it, which is born in a PID namespace of its own with a
  * cleaner as pid 1 (sandbox/cleaner.h), or, to be reused, to itself. Where the
- * slot's cgroup says that nobody but the template is left, there is nothing to clean. A template
- * that ends or breaks the protocol takes its batch with it, unless nobody had
- * taken that from the socket: then it goes to a new template, once. When three in
- * a row fail to warm up, no more are started.
+ * slot's cgroup says that nobody but the template is left, there is nothing to
+ * clean. A template that ends or breaks the protocol takes its batch with it,
+ * unless nobody had taken that from the socket: then it goes to a new template,
+ * once. When three in a row fail to warm up, no more are started.
  * Source: docs/handler-abi.md, "Warm mode"; bulkhead/warm.h. */
 
 #include <stdbool.h>
