@@ -45,10 +45,11 @@ void bh_ended_refused(enum bh_child_step step, const struct bh_error *why,
 }
 
 /* Where the cgroup tells only the sum of user and system time, it is parted as
- * that of the processes that were waited for. */
+ * that of the processes that were waited for; what a template tells of these can be
+ * any numbers. */
 static void describe_time(const struct bh_cgroup_usage *usage, struct bh_message_ended *ret)
 {
-	uint64_t waited_us = ret->user_us + ret->system_us;
+	uint64_t waited_us = bh_add_saturated(ret->user_us, ret->system_us);
 
 	if (!usage->has_time)
 		return;

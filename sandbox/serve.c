@@ -100,13 +100,13 @@ static int end_slot(struct bh_launcher *l, struct bh_slot *slot, struct bh_error
 static int replace_reaper(struct bh_launcher *l, struct bh_slot *slot, struct bh_error *err)
 {
 	bool was_running = slot->running;
-	/* closed last: that takes the mounts down */
-	BH_CLEANUP(bh_fd_done) int mounts = BH_TAKE(slot->mount_namespace, -1);
+	int mounts = BH_TAKE(slot->mount_namespace, -1);
 
 	slot->reaper = 0;
 	int r = was_running ? end_slot(l, slot, err) : 0;
 	if (r == 0 && was_running)
 		(void)!bh_slot_prepare(slot, NULL);
+	bh_fd_done(&mounts); /* last: that takes the mounts down */
 	return r;
 }
 

@@ -18,6 +18,7 @@
 #include "sandbox/launcher.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/profile_wire.h"
+#include "sandbox/request.h"
 #include "sandbox/serve.h"
 #include "sandbox/trial.h"
 #include "sandbox/user_namespace.h"
@@ -154,10 +155,10 @@ static int check_warm(const struct bh_launcher *l, const char **stage, struct bh
 int bh_launcher_set_up(struct bh_launcher *l, const struct bh_message_configure *configure,
                        const int *fds, const char **stage, struct bh_error *err)
 {
-	if (configure->version != BH_MESSAGE_VERSION)
-		return bh_fail_plain(err, EPROTO, "the library speaks version %u, the launcher %d",
-		                     configure->version, BH_MESSAGE_VERSION);
-	int r = bh_arguments_unpack(fds[1], &l->arguments, err);
+	int r = bh_configure_check(configure, err);
+
+	if (r == 0)
+		r = bh_arguments_unpack(fds[1], &l->arguments, err);
 	if (r < 0)
 		return r;
 	l->plan.namespaces = configure->isolation == BH_ISOLATION_STRICT;

@@ -30,7 +30,8 @@
  * SPAWN is always answered by ENDED; STARTED comes before it unless the handler
  * could not be executed. KILL for an id that has ended is ignored. Both sides
  * are the same build, so the messages are plain structs; the version is checked
- * all the same. */
+ * all the same, and so is whatever else comes to the launcher (sandbox/request.h):
+ * by what no supervisor says it ends. */
 
 #include <stdint.h>
 

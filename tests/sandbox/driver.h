@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -150,6 +151,49 @@ static inline void driver_run(struct driver *d, struct bh_sandbox_options option
 	driver_spawn(d, 0);
 	driver_finish(d);
 	bh_sandbox_free(d->sandbox);
+}
+
+static inline void await_end_of_file(int fd)
+{
+	char bytes[64];
+	ssize_t n;
+
+	do {
+		struct pollfd polled = { .fd = fd, .events = POLLIN };
+		ck_assert_msg(poll(&polled, 1, PATIENCE_MS) == 1, "somebody still lives");
+		n = read(fd, bytes, sizeof(bytes));
+	} while (n > 0);
+	ck_assert_int_eq(n, 0);
+}
+
+/* Waits until the handler has printed something. */
+static inline void await_output(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+
+	ck_assert_int_eq(poll(&polled, 1, PATIENCE_MS), 1);
+}
+
+/* The launcher's pid, as the one child that this process has. */
+static inline pid_t only_child(void)
+{
+	char path[64], text[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
+	close(fd);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static inline int count_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
 }
 
 /* Runs a shell script in a strict sandbox. */

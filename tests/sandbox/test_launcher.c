@@ -256,27 +256,6 @@ START_TEST(without_isolation_what_is_left_behind_is_killed)
 }
 END_TEST
 
-static void await_end_of_file(int fd)
-{
-	char bytes[64];
-	ssize_t n;
-
-	do {
-		struct pollfd polled = { .fd = fd, .events = POLLIN };
-		ck_assert_msg(poll(&polled, 1, PATIENCE_MS) == 1, "somebody still lives");
-		n = read(fd, bytes, sizeof(bytes));
-	} while (n > 0);
-	ck_assert_int_eq(n, 0);
-}
-
-/* Waits until the handler has printed something. */
-static void await_output(int fd)
-{
-	struct pollfd polled = { .fd = fd, .events = POLLIN };
-
-	ck_assert_int_eq(poll(&polled, 1, PATIENCE_MS), 1);
-}
-
 static struct bh_sandbox_options sleeper(enum bh_isolation isolation)
 {
 	static const char *const args[] = { "-c", "echo ready; exec sleep 1000", NULL };
@@ -311,19 +290,6 @@ START_TEST(the_end_of_the_supervisor_by_sigkill_ends_every_handler)
 }
 END_TEST
 
-/* The launcher's pid, as the one child that this process has. */
-static pid_t only_child(void)
-{
-	char path[64], text[32] = "";
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
-	close(fd);
-	return (pid_t)strtol(text, NULL, 10);
-}
-
 START_TEST(the_end_of_the_launcher_by_sigkill_ends_every_handler_and_is_told)
 {
 	struct bh_sandbox_options options = sleeper(isolations[_i]);
@@ -349,15 +315,6 @@ START_TEST(the_end_of_the_launcher_by_sigkill_ends_every_handler_and_is_told)
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* reaped */
 }
 END_TEST
-
-static int count_descriptors(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
 
 /* The launcher is not dumpable: root alone can look. */
 static int count_descriptors_of(pid_t pid)
