@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* What supervisor and launcher say to each other, with one of them hostile: the
- * strings of a handler as the launcher unpacks them, any message with any
+ * strings of a handler as the launcher unpacks them, any request with any
  * descriptors, the answers to a start, and the events of batches. The first byte
- * says which. Whatever comes, no descriptor may be left open, texts end inside
- * their arrays, and a name of cgroups to be removed is no path. */
+ * says which; a launcher that serves is fuzz_serve's. Whatever comes, no descriptor
+ * may be left open, texts end inside their arrays, and a name of cgroups to be
+ * removed is no path. */
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -16,54 +17,12 @@
 
 /* the sandbox's own struct has to be made here: its socket is ours */
 #include "sandbox/client.c"
+#include "sandbox/request.h"
+#include "tests/fuzz/input.h"
 
 #define MAX_MESSAGES 16
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static void must(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
-
-static uint8_t take_byte(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->at++;
-}
-
-static size_t take(struct input *input, void *to, size_t most)
-{
-	size_t n = input->left < most ? input->left : most;
-
-	memcpy(to, input->at, n);
-	input->at += n;
-	input->left -= n;
-	return n;
-}
-
-static void must_end(const char *text, size_t size)
-{
-	must(memchr(text, '\0', size) != NULL);
-}
-
-/* The number that the next descriptor would get: the same before and after. */
-static int next_fd(void)
-{
-	int fd = dup(STDIN_FILENO);
-
-	must(fd >= 0);
-	close(fd);
-	return fd;
-}
 
 /* ---- arguments ---- */
 
@@ -89,27 +48,6 @@ static void unpack_arguments(struct input *input)
 
 /* ---- messages ---- */
 
-/* More descriptors than our side takes, too; and of another kind than expected. */
-static void send_raw(int socket, const void *bytes, size_t size, size_t n_fds)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int) * 8)];
-	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
-	struct iovec part = { (void *)(uintptr_t)bytes, size };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	int *fds = (int *)(void *)CMSG_DATA(&control.header);
-
-	for (size_t i = 0; i < n_fds; i++)
-		fds[i] = STDIN_FILENO;
-	if (n_fds > 0) {
-		message.msg_control = control.bytes;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-	}
-	must(sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0);
-}
-
 /* A message: what it has beside, its type and id, and the rest, of which the last
  * byte is repeated to the end, so that texts without an end are short inputs. */
 static void send_message_of(struct input *input, int socket)
@@ -125,12 +63,23 @@ static void send_message_of(struct input *input, int socket)
 	size_t n = take(input, bytes + start, take_byte(input));
 	if (n > 0)
 		memset(bytes + start + n, bytes[start + n - 1], sizeof(message) - start - n);
-	send_raw(socket, &message, head & 0x80 ? head & 0x7f : sizeof(message), head & 7);
+	must(send_raw(socket, &message, head & 0x80 ? head & 0x7f : sizeof(message), head & 7) >=
+	     0);
 }
 
 static void make_pair(int pair[2])
 {
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+}
+
+static void check_configure(const struct bh_message_configure *configure)
+{
+	if (bh_configure_check(configure, NULL) < 0)
+		return;
+	must(configure->version == BH_MESSAGE_VERSION && configure->warm <= BH_WARM_REUSE);
+	must_end(configure->handler_name, sizeof(configure->handler_name));
+	must_end(configure->python_dir, sizeof(configure->python_dir));
+	must(configure->handler_name[0] != '\0' && !strchr(configure->handler_name, '/'));
 }
 
 static void receive_any(struct input *input)
@@ -142,10 +91,12 @@ static void receive_any(struct input *input)
 	make_pair(pair);
 	send_message_of(input, pair[1]);
 	close(pair[1]);
-	int r = bh_channel_receive(pair[0], &message, sizeof(message), fds, NULL);
+	int r = bh_request_receive(pair[0], &message, fds, NULL);
 	for (size_t i = 0; i < BH_CHANNEL_MAX_FDS; i++)
 		must(r == 1 || fds[i] < 0);
-	close_all(fds);
+	if (r == 1 && message.type == BH_MESSAGE_CONFIGURE)
+		check_configure(&message.configure);
+	bh_channel_close(fds);
 	close(pair[0]);
 }
 
@@ -213,9 +164,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static void (*const parts[])(struct input * input) = { unpack_arguments, receive_any, start,
 		                                               take_events };
 	struct input input = { data, size };
-	int before = next_fd();
+	size_t before = count_descriptors();
 
 	parts[take_byte(&input) % BH_COUNT_OF(parts)](&input);
-	must(next_fd() == before);
+	must(count_descriptors() == before);
 	return 0;
 }
