@@ -341,6 +341,8 @@ void bh_reaper_main(void *arg)
 	                        handler_main, slot, slot->plan->key);
 	check(slot, BH_STEP_CLONE, pid);
 	slot->handler = (pid_t)pid;
+	if (__atomic_load_n(&slot->doomed, __ATOMIC_SEQ_CST))
+		call2(slot, SYS_kill, pid, SIGKILL);
 
 	/* the handler was executed or has ended: CLONE_VFORK */
 	if (slot->failed_step == BH_STEP_NONE && !slot->trial && slot->plan->tell_started &&

@@ -166,6 +166,7 @@ int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err)
 	if (slot->reaper != 0)
 		return 0;
 	slot->go = 0;
+	slot->doomed = false;
 	slot->failed_step = BH_STEP_NONE;
 	slot->failed_code = 0;
 	slot->mount_namespace = -1;
@@ -192,19 +193,25 @@ void bh_slot_go(struct bh_slot *slot)
 
 bool bh_slot_signal(const struct bh_slot *slot, int number)
 {
-	if (slot->handler_pidfd < 0)
+	int pidfd = __atomic_load_n(&slot->handler_pidfd, __ATOMIC_SEQ_CST);
+
+	if (pidfd < 0)
 		return false;
-	syscall(SYS_pidfd_send_signal, slot->handler_pidfd, number, NULL, 0);
+	syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
 	return true;
 }
 
 /* The handler dies first and by name, so that its reaper still tells what it used;
  * the reaper's end is that of the namespace. Without one, the handler's process
- * group and cgroup go too, and the reaper sees to the rest. */
-void bh_slot_kill(const struct bh_slot *slot)
+ * group and cgroup go too, and the reaper sees to the rest: a handler that it clones
+ * at this moment is either seen here, or the reaper sees that it is doomed. */
+void bh_slot_kill(struct bh_slot *slot)
 {
 	const struct bh_child_plan *plan = slot->plan;
 
+	if (slot->reaper == 0)
+		return; /* the numbers that are left may be those of others by now */
+	__atomic_store_n(&slot->doomed, true, __ATOMIC_SEQ_CST);
 	if (!bh_slot_signal(slot, SIGKILL) && plan->namespaces)
 		bh_slot_kill_reaper(slot);
 	if (plan->namespaces)

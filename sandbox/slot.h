@@ -89,6 +89,7 @@ struct bh_slot {
 	/* between the launcher and the reaper */
 	pid_t reaper; /* 0 where there is none */
 	uint32_t go;  /* 1: there is a batch; a futex */
+	bool doomed;  /* without a PID namespace: killed, perhaps before there was a handler */
 
 	struct bh_template template; /* in warm mode; a reaper is a template's then */
 
@@ -133,8 +134,8 @@ void bh_slot_go(struct bh_slot *slot);
 /* Sends a signal to the handler's own process. False where there is none yet. */
 bool bh_slot_signal(const struct bh_slot *slot, int number);
 
-/* Kills every process of the batch. The reaper's end follows. */
-void bh_slot_kill(const struct bh_slot *slot);
+/* Kills every process of the batch, if there is a reaper. Its end follows. */
+void bh_slot_kill(struct bh_slot *slot);
 
 /* Kills the reaper, if there is one: with it, all that is in its PID namespace. */
 void bh_slot_kill_reaper(const struct bh_slot *slot);

@@ -100,16 +100,11 @@ static int tell_told(struct bh_templates *templates, struct bh_slot *slot, struc
 	return tell_end(templates, slot, &told, err);
 }
 
-static void signal_template(const struct bh_slot *slot, int number)
-{
-	if (!bh_slot_signal(slot, number) && number == SIGKILL)
-		bh_slot_kill_reaper(slot);
-}
-
 /* Its reaper's end follows. */
 static void kill_template(struct bh_slot *slot)
 {
-	signal_template(slot, SIGKILL);
+	if (!bh_slot_signal(slot, SIGKILL))
+		bh_slot_kill(slot);
 	slot->template.state = BH_TEMPLATE_DYING;
 }
 
@@ -534,7 +529,7 @@ static void kill_batch(struct bh_templates *templates, struct bh_slot *slot, boo
 	} else if (at_once) {
 		kill_template(slot);
 	} else {
-		signal_template(slot, SIGTERM);
+		bh_slot_signal(slot, SIGTERM);
 	}
 }
 
@@ -555,7 +550,7 @@ void bh_template_kill(struct bh_templates *templates, struct bh_slot *slot, uint
 		if (at_once)
 			kill_template(slot);
 		else
-			signal_template(slot, SIGTERM);
+			bh_slot_signal(slot, SIGTERM);
 		return;
 	case BH_TEMPLATE_BUSY:
 		kill_batch(templates, slot, at_once);

@@ -129,14 +129,14 @@ bool bh_slot_signal(const struct bh_slot *slot, int number)
 	return true;
 }
 
-void bh_slot_kill(const struct bh_slot *slot)
+void bh_slot_kill_reaper(const struct bh_slot *slot)
 {
 	nobody_of(slot)->dies |= slot->reaper > 0;
 }
 
-void bh_slot_kill_reaper(const struct bh_slot *slot)
+void bh_slot_kill(struct bh_slot *slot)
 {
-	bh_slot_kill(slot);
+	bh_slot_kill_reaper(slot);
 }
 
 /* ---- sandbox/cleaner.h ---- */

@@ -245,6 +245,25 @@ START_TEST(a_kill_of_all_ends_children_and_orphans_too)
 }
 END_TEST
 
+/* Whether it comes before the handler is there, while it is cloned, or after. */
+START_TEST(a_kill_of_all_that_follows_at_once_ends_the_batch)
+{
+	const char *const args[] = { "1000", NULL };
+	struct bh_sandbox_options options = driver_options("/bin/sleep", args);
+	struct bh_error err;
+
+	options.isolation = isolations[_i];
+	driver_start(&d, &options);
+	for (useconds_t i = 0; i < 60; i++) {
+		driver_spawn(&d, 0);
+		usleep(i % 20 * 20);
+		ck_assert_int_eq(bh_sandbox_kill(d.sandbox, 0, BH_KILL_ALL, &err), 0);
+		driver_finish(&d);
+	}
+	bh_sandbox_free(d.sandbox);
+}
+END_TEST
+
 START_TEST(without_isolation_what_is_left_behind_is_killed)
 {
 	const char *const args[] = { "-c", "setsid sleep 1000 & (sleep 1000 &) ; exit 3", NULL };
@@ -461,6 +480,7 @@ static Suite *suite(void)
 	tcase_add_test(end, forks_work_where_they_are_allowed_and_leave_nothing);
 	tcase_add_test(end, a_term_reaches_the_handler);
 	tcase_add_loop_test(end, a_kill_of_all_ends_children_and_orphans_too, 0, 2);
+	tcase_add_loop_test(end, a_kill_of_all_that_follows_at_once_ends_the_batch, 0, 2);
 	tcase_add_test(end, without_isolation_what_is_left_behind_is_killed);
 	tcase_add_loop_test(end, the_end_of_the_supervisor_by_sigkill_ends_every_handler, 0, 2);
 	tcase_add_loop_test(end, the_end_of_the_launcher_by_sigkill_ends_every_handler_and_is_told,
