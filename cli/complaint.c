@@ -16,16 +16,6 @@ void bh_complaint_done(struct bh_complaint *complaint)
 	*complaint = BH_COMPLAINT_UNSET;
 }
 
-/* True for what would move the cursor or change the terminal: C0, DEL and C1. */
-static bool is_control(const char *at, size_t length)
-{
-	unsigned char first = (unsigned char)at[0];
-
-	if (length == 1)
-		return first < 0x20 || first == 0x7f;
-	return length == 2 && first == 0xc2 && (unsigned char)at[1] < 0xa0;
-}
-
 static void put_escaped(FILE *to, const char *at, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -45,7 +35,7 @@ static void put_printable(FILE *to, const char *text, size_t size)
 
 		if (length == 0)
 			put_escaped(to, text, length = 1);
-		else if (is_control(text, length))
+		else if (bh_utf8_is_control(text, length))
 			put_escaped(to, text, length);
 		else
 			fwrite(text, 1, length, to);
