@@ -2,34 +2,56 @@
 #ifndef BH_CLI_PROGRESS_H
 #define BH_CLI_PROGRESS_H
 
-/* progress.h: lines on standard error while a run goes on. */
+/* progress.h: what is said on standard error while a run goes on.
+ *
+ * Either a bar, on a terminal, or plain lines now and then; with both, the first
+ * failures as they come. Whoever prints anything else while the bar may be there
+ * hides it first, so that lines don't mix; it comes back with the next tick. */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "bulkhead/result.h"
+#include "cli/terminal.h"
 
+struct bh_roster;
 struct bh_settings;
 struct bh_tally;
 
+enum bh_progress_kind {
+	BH_PROGRESS_IS_NONE,
+	BH_PROGRESS_IS_PLAIN,
+	BH_PROGRESS_IS_BAR,
+};
+
 struct bh_progress {
-	bool plain;   /* a line now and then, and for each failure */
-	bool verbose; /* a line for each batch */
-	size_t n_batches;
-	uint64_t started_us;
-	uint64_t next_us; /* when the next line is due */
-	uint64_t told;    /* batches in the last line */
+	enum bh_progress_kind kind;
+	bool verbose;  /* a line for each batch */
+	bool stopping; /* the run is being ended before its time */
+	struct bh_terminal terminal;
+	struct bh_roster *roster; /* borrowed */
+	uint64_t shown_us;        /* when the bar or the last line was */
+	uint64_t n_shown_events;  /* that were in it */
+	uint64_t failures_told;
 };
 
 void bh_progress_init(struct bh_progress *progress, const struct bh_settings *settings,
-                      size_t n_batches);
+                      struct bh_roster *roster);
 
-/* A batch has ended. */
-void bh_progress_result(const struct bh_progress *progress, const struct bh_result *result);
+/* A batch has ended, which is in the tally. */
+void bh_progress_result(struct bh_progress *progress, const struct bh_result *result);
 
-/* Prints the line that is due, if one is. Returns milliseconds until the next, -1
- * where none will be, as poll(2) takes them. */
-int bh_progress_tick(struct bh_progress *progress, const struct bh_tally *tally);
+/* Shows what is due. Returns milliseconds until more may be, -1 where nothing will
+ * be, as poll(2) takes them. */
+int bh_progress_tick(struct bh_progress *progress);
+
+/* Takes the bar away. */
+void bh_progress_hide(struct bh_progress *progress);
+
+/* The terminal's window has another size. */
+void bh_progress_resize(struct bh_progress *progress);
+
+/* Somebody asks what is running. */
+void bh_progress_report(struct bh_progress *progress);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "cli/progress.h"
 #include "cli/replacement.h"
 #include "cli/result_line.h"
+#include "cli/roster.h"
 #include "cli/settings.h"
 #include "cli/signals.h"
 #include "cli/tally.h"
@@ -27,8 +29,10 @@
  * in memory. */
 #define LEAST_WINDOW 256
 
-/* How old the news of tasks may be. */
-#define WATCH_US (100 * 1000)
+/* How old the news of tasks may be: in a file of events, and for whoever looks at the
+ * progress. */
+#define WATCH_US      (100 * 1000)
+#define SLOW_WATCH_US (500 * 1000)
 
 struct run {
 	const struct bh_settings *settings;
@@ -40,9 +44,11 @@ struct run {
 	struct bh_replacement aggregate;
 	struct bh_events events;
 	struct bh_tally tally;
+	struct bh_roster roster;
 	struct bh_progress progress;
-	int signals; /* owned descriptor */
-	int target;  /* owned descriptor */
+	bool shares_terminal; /* output goes to a terminal, perhaps that of the bar */
+	int signals;          /* owned descriptor */
+	int target;           /* owned descriptor */
 	size_t window;
 	size_t submitted;
 	bool stopping;  /* nothing more is to be started */
@@ -61,6 +67,7 @@ static void run_done(struct run *run)
 	bh_inputs_done(&run->inputs);
 	bh_tally_done(&run->tally);
 	bh_events_done(&run->events);
+	bh_roster_done(&run->roster);
 	bh_fd_done(&run->signals);
 	bh_fd_done(&run->target);
 }
@@ -68,6 +75,7 @@ static void run_done(struct run *run)
 static void stop(struct run *run)
 {
 	run->stopping = true;
+	run->progress.stopping = true;
 	bh_executor_cancel(run->executor);
 }
 
@@ -77,20 +85,32 @@ static void fail(struct run *run, int status)
 		run->status = status;
 }
 
-/* Acts on signals that came. True once there is a second one. */
+static void take_stop(struct run *run, int number)
+{
+	char name[24];
+
+	if (run->signal != 0)
+		run->abandoned = true;
+	run->signal = number;
+	if (run->abandoned || run->settings->quiet)
+		return;
+	bh_signal_name(number, name, sizeof(name));
+	bh_progress_hide(&run->progress);
+	bh_note("%s: ending what runs; once more to stop at once", name);
+}
+
+/* Acts on signals that came. True once there is a second one that stops. */
 static bool take_signals(void *userdata)
 {
 	struct run *run = userdata;
-	char name[24];
 
 	for (int number; (number = bh_signals_read(run->signals)) != 0;) {
-		if (run->signal != 0)
-			run->abandoned = true;
-		run->signal = number;
-		if (run->abandoned || run->settings->quiet)
-			continue;
-		bh_signal_name(number, name, sizeof(name));
-		bh_note("%s: ending what runs; once more to stop at once", name);
+		if (number == SIGUSR1)
+			bh_progress_report(&run->progress);
+		else if (number == SIGWINCH)
+			bh_progress_resize(&run->progress);
+		else
+			take_stop(run, number);
 	}
 	if (run->signal != 0 && !run->stopping)
 		stop(run);
@@ -112,8 +132,11 @@ static void notice_deadline(struct run *run, const struct bh_result *result)
 		return;
 	run->stopping = true;
 	run->past_deadline = true;
-	if (!run->settings->quiet)
-		bh_note("the deadline has passed: ending what runs");
+	run->progress.stopping = true;
+	if (run->settings->quiet)
+		return;
+	bh_progress_hide(&run->progress);
+	bh_note("the deadline has passed: ending what runs");
 }
 
 static void on_result(struct bh_result *result, void *userdata)
@@ -131,6 +154,8 @@ static void on_result(struct bh_result *result, void *userdata)
 		bh_tally_add(&run->tally, result, run->inputs.batches[index].n_tasks);
 		bh_progress_result(&run->progress, result);
 	}
+	if (run->shares_terminal)
+		bh_progress_hide(&run->progress);
 	if (run->status == BH_STATUS_OK)
 		fail(run, bh_outlet_take(&run->outlet, index, result, run->complaint));
 	else
@@ -143,6 +168,9 @@ static void on_event(const struct bh_event *event, void *userdata)
 {
 	struct run *run = userdata;
 
+	bh_roster_event(&run->roster, event);
+	if (run->shares_terminal && run->settings->events)
+		bh_progress_hide(&run->progress);
 	bh_events_write(&run->events, event);
 }
 
@@ -177,7 +205,7 @@ static int wait_for_work(struct run *run)
 		{ .fd = run->signals, .events = POLLIN },
 	};
 
-	int timeout_ms = bh_progress_tick(&run->progress, &run->tally);
+	int timeout_ms = bh_progress_tick(&run->progress);
 	if (poll(fds, BH_COUNT_OF(fds), timeout_ms) < 0 && errno != EINTR) {
 		int code = errno;
 		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE, "poll: %s",
@@ -219,6 +247,7 @@ static void execute(struct run *run)
 	/* whatever is left is killed before anything else is done */
 	bh_executor_free(run->executor);
 	run->executor = NULL;
+	bh_progress_hide(&run->progress);
 }
 
 /* Preparation. */
@@ -275,11 +304,9 @@ static int make_executor(struct run *run)
 	}
 	options.retry = settings->retry;
 	options.poison = (enum bh_poison)settings->poison;
-	if (settings->events) {
-		options.on_event = on_event;
-		options.event_userdata = run;
-		options.watch_us = WATCH_US;
-	}
+	options.on_event = on_event;
+	options.event_userdata = run;
+	options.watch_us = settings->events ? WATCH_US : SLOW_WATCH_US;
 	int r = bh_executor_new(run->inputs.entries.store, &options, &run->executor, &err);
 	if (r == -ENOTSUP && options.isolation == BH_ISOLATION_STRICT)
 		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE,
@@ -317,6 +344,7 @@ static int open_outputs(struct run *run)
 		r = bh_events_open(&run->events, settings->events, run->complaint);
 	if (r != BH_STATUS_OK)
 		return r;
+	run->shares_terminal = isatty(run->target) || (settings->events && isatty(run->events.fd));
 	bh_sink_init(&run->sink, run->target);
 	bh_sink_interrupt(&run->sink, run->signals, take_signals, run);
 	return bh_outlet_init(&run->outlet, &run->sink, run->inputs.n_batches, !settings->unordered,
@@ -331,10 +359,24 @@ static size_t window_for(const struct bh_settings *settings)
 	return jobs * 4 > LEAST_WINDOW ? jobs * 4 : LEAST_WINDOW;
 }
 
+static int begin_progress(struct run *run)
+{
+	uint64_t n_tasks = 0;
+
+	for (size_t i = 0; i < run->inputs.n_batches; i++)
+		n_tasks += run->inputs.batches[i].n_tasks;
+	if (bh_roster_init(&run->roster, run->inputs.n_batches, n_tasks, bh_now_us()) < 0)
+		return bh_complain_memory(run->complaint);
+	bh_progress_init(&run->progress, run->settings, &run->roster);
+	return BH_STATUS_OK;
+}
+
 static int prepare(struct run *run)
 {
-	int r = bh_inputs_load(&run->inputs, run->settings, run->complaint);
+	int r = bh_signals_defer_report(run->complaint);
 
+	if (r == BH_STATUS_OK)
+		r = bh_inputs_load(&run->inputs, run->settings, run->complaint);
 	/* until here the usual action of a signal is right: nothing was started */
 	if (r == BH_STATUS_OK)
 		r = bh_signals_open(&run->signals, run->complaint);
@@ -344,8 +386,9 @@ static int prepare(struct run *run)
 		r = open_outputs(run);
 	if (r == BH_STATUS_OK)
 		r = set_deadline(run);
+	if (r == BH_STATUS_OK)
+		r = begin_progress(run);
 	run->window = window_for(run->settings);
-	bh_progress_init(&run->progress, run->settings, run->inputs.n_batches);
 	return r;
 }
 
@@ -386,8 +429,8 @@ static void print_summary(const struct run *run)
 	const struct bh_tally_totals totals = {
 		.n_batches = run->inputs.n_batches,
 		.n_entries = bh_store_count(run->inputs.entries.store),
-		.elapsed_us = bh_now_us() - run->progress.started_us,
-		.failures_told = run->progress.plain || run->progress.verbose,
+		.elapsed_us = bh_now_us() - run->roster.started_us,
+		.failures_told = run->progress.failures_told,
 	};
 
 	if (run->outlet.json.replaced > 0)

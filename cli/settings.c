@@ -40,6 +40,7 @@ static const char *const poison_names[] = {
 
 static const char *const progress_names[] = {
 	[BH_PROGRESS_AUTO] = "auto",
+	[BH_PROGRESS_BAR] = "bar",
 	[BH_PROGRESS_PLAIN] = "plain",
 	[BH_PROGRESS_NONE] = "none",
 	NULL,
@@ -169,9 +170,10 @@ static const struct bh_option options[] = {
 	{ "events", 0, BH_OPTION_TEXT, BH_GROUP_OUTPUT, AT(events), .argument = "FILE", PATH_GIVEN,
 	  .help = "write what happens as it happens, one JSON object a line" },
 	{ "progress", 0, BH_OPTION_CHOICE, BH_GROUP_OUTPUT, AT(progress), .choices = progress_names,
-	  .argument = "auto|plain|none",
-	  .help = "plain: a line now and then and for each failure; auto:\n"
-	          "plain on a terminal (auto)" },
+	  .argument = "auto|bar|plain|none",
+	  .help = "plain: a line now and then; bar: one that changes in\n"
+	          "place, on a terminal; auto: bar on a terminal that is not\n"
+	          "dumb, else plain (auto). SIGUSR1 tells what is running" },
 	{ "quiet", 'q', BH_OPTION_FLAG, BH_GROUP_OUTPUT, AT(quiet),
 	  .help = "no progress and no summary on standard error" },
 	{ "verbose", 'v', BH_OPTION_FLAG, BH_GROUP_OUTPUT, AT(verbose),

@@ -15,7 +15,8 @@
 #include "cli/option.h"
 
 enum bh_progress_mode {
-	BH_PROGRESS_AUTO, /* plain where standard error is a terminal */
+	BH_PROGRESS_AUTO, /* a bar where standard error is a terminal, else plain */
+	BH_PROGRESS_BAR,
 	BH_PROGRESS_PLAIN,
 	BH_PROGRESS_NONE,
 };

@@ -11,7 +11,7 @@
 #include "cli/complaint.h"
 #include "ipc/wire/base.h"
 
-static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
+static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGWINCH };
 
 static int add_unless_ignored(sigset_t *set, int number)
 {
@@ -28,14 +28,23 @@ static int fail(struct bh_complaint *complaint)
 	                   strerrordesc_np(errno));
 }
 
+int bh_signals_defer_report(struct bh_complaint *complaint)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? fail(complaint) : BH_STATUS_OK;
+}
+
 int bh_signals_open(int *ret_fd, struct bh_complaint *complaint)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < BH_COUNT_OF(stopping); i++)
-		if (add_unless_ignored(&set, stopping[i]) < 0)
+	for (size_t i = 0; i < BH_COUNT_OF(taken); i++)
+		if (add_unless_ignored(&set, taken[i]) < 0)
 			return fail(complaint);
 	/* a reader that went away and a file that may grow no further are errors of write */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0 ||

@@ -2,7 +2,8 @@
 #ifndef BH_CLI_SIGNALS_H
 #define BH_CLI_SIGNALS_H
 
-/* signals.h: SIGINT, SIGTERM and SIGHUP as something to read.
+/* signals.h: signals as something to read: SIGINT, SIGTERM and SIGHUP, which stop a
+ * run, SIGUSR1, which asks what is running, and SIGWINCH.
  *
  * They are blocked and come through a descriptor (signalfd(2)). One that was
  * ignored when the program started stays ignored, as under nohup(1). SIGPIPE is
@@ -12,6 +13,11 @@
 #include "bulkhead/error.h"
 
 struct bh_complaint;
+
+/* A SIGUSR1 that comes before bh_signals_open waits for it instead of ending the
+ * program, as it usually would. */
+BH_MUST_CHECK
+int bh_signals_defer_report(struct bh_complaint *complaint);
 
 BH_MUST_CHECK
 int bh_signals_open(int *ret_fd, struct bh_complaint *complaint);

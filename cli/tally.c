@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/complaint.h"
+#include "cli/figures.h"
 #include "ipc/wire/base.h"
 
 void bh_tally_done(struct bh_tally *tally)
@@ -70,52 +71,24 @@ enum bh_status bh_tally_status(const struct bh_tally *tally)
 	return BH_STATUS_OK;
 }
 
-/* ", 3 failed (2 signal, 1 timeout)", or nothing. */
-static char *failures_dup(const struct bh_tally *tally)
+static void print_failures(const struct bh_tally *tally, uint64_t told)
 {
-	char *text = NULL;
-	size_t size;
-	const char *before = " (";
-	FILE *memory = open_memstream(&text, &size);
-
-	if (!memory)
-		return NULL;
-	if (bh_tally_failed(tally) > 0)
-		fprintf(memory, ", %" PRIu64 " failed", bh_tally_failed(tally));
-	for (int kind = BH_KIND_NONE + 1; kind < BH_KINDS; kind++) {
-		if (tally->kinds[kind] == 0)
-			continue;
-		fprintf(memory, "%s%" PRIu64 " %s", before, tally->kinds[kind],
-		        bh_kind_name((enum bh_kind)kind));
-		before = ", ";
-	}
-	fputs(bh_tally_failed(tally) > 0 ? ")" : "", memory);
-	if (fclose(memory) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-static void print_failures(const struct bh_tally *tally)
-{
-	for (size_t i = 0; i < tally->n_shown; i++)
-		bh_note("%s", tally->shown[i]);
-	if (bh_tally_failed(tally) > tally->n_shown)
-		bh_note("and %" PRIu64 " more failures",
-		        bh_tally_failed(tally) - (uint64_t)tally->n_shown);
+	for (; told < tally->n_shown; told++)
+		bh_note("%s", tally->shown[told]);
+	if (bh_tally_failed(tally) > told)
+		bh_note("and %" PRIu64 " more failures", bh_tally_failed(tally) - told);
 }
 
 void bh_tally_print(const struct bh_tally *tally, const struct bh_tally_totals *totals)
 {
-	BH_CLEANUP(bh_free_done) char *failures = failures_dup(tally);
+	char failures[BH_FAILURES_SIZE];
 
-	if (!totals->failures_told)
-		print_failures(tally);
-	bh_note("%" PRIu64 " of %zu batches in %" PRIu64 ".%02u s: %" PRIu64 " succeeded%s",
+	print_failures(tally, totals->failures_told);
+	bh_figures_failures(tally->kinds, true, failures);
+	bh_note("%" PRIu64 " of %zu batches in %" PRIu64 ".%02u s: %" PRIu64 " succeeded%s%s",
 	        tally->batches, totals->n_batches, totals->elapsed_us / 1000000,
 	        (unsigned int)(totals->elapsed_us % 1000000 / 10000), tally->kinds[BH_KIND_NONE],
-	        failures ? failures : "");
+	        failures[0] ? ", " : "", failures);
 	bh_note("%" PRIu64 " tasks: %" PRIu64 " results, %" PRIu64 " errors, %" PRIu64
 	        " without a record; %zu entries",
 	        tally->tasks, tally->task_results, tally->task_errors, tally->tasks_missing,

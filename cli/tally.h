@@ -46,7 +46,7 @@ struct bh_tally_totals {
 	size_t n_batches; /* that there were to run */
 	size_t n_entries;
 	uint64_t elapsed_us;
-	bool failures_told; /* each failure had a line already */
+	uint64_t failures_told; /* the first ones, that had a line already */
 };
 
 /* Prints the summary on standard error. */

@@ -365,7 +365,7 @@ class Mistakes(Case):
             (["-Z"], "unknown option -Z"),
             (["-q", "-v"], "exclude each other"),
             (["--isolate", "perhaps"], "expected one of none|strict"),
-            (["--progress", "bar"], "expected one of"),
+            (["--progress", "lots"], "expected one of"),
             (["--env", "NOVALUE"], "expected KEY=VALUE"),
             (["--env", "=x"], "expected KEY=VALUE"),
             (["-o", ""], "--output: got '', expected a path"),

@@ -3,10 +3,8 @@
 import json
 import math
 import os
-import pty
 import re
 import subprocess
-import threading
 import unittest
 
 from support import BULKHEAD, Case, HANDLERS, blob, command, main, parse, unescape
@@ -259,39 +257,6 @@ class Messages(Case):
         self.assertRegex(lines[1], "^bulkhead: batch 1: signal: ")
         self.assertRegex(lines[2], "^bulkhead: batch 2: 1 records")
         self.assertEqual(run.err.count("SIGSEGV"), 1)
-
-    def test_plain_progress_has_failures_as_they_come(self):
-        run = self.bulkhead("run", "--progress", "plain", "--batches", self.mixed, "--", FAULTY)
-        self.assertEqual(run.err.count("batch 1: signal: killed by SIGSEGV"), 1)
-        run = self.bulkhead("run", "--progress", "none", "--batches", self.mixed, "--", FAULTY)
-        self.assertIn("3 of 3 batches", run.err)
-
-    def test_plain_progress_comes_while_batches_run(self):
-        process = self.start("run", "--progress=plain", "-j1", "--timeout=none", "--batches",
-                             self.batches(["a"], ["b"]), "--", FAULTY, "hang", "b")
-        line = process.stderr.readline().decode()
-        self.assertRegex(line, r"^bulkhead: 1 of 2 batches, 0 failed, \d+ s\n$")
-        process.terminate()
-        self.finish(process)
-
-    def test_on_a_terminal_failures_come_as_they_are(self):
-        ours, theirs = pty.openpty()
-        process = self.start("run", "--batches", self.mixed, "--", FAULTY, stderr=theirs)
-        os.close(theirs)
-        seen = []
-
-        def read():
-            try:
-                while data := os.read(ours, 4096):
-                    seen.append(data)
-            except OSError:
-                pass
-        reader = threading.Thread(target=read)
-        reader.start()
-        process.communicate()
-        reader.join()
-        os.close(ours)
-        self.assertEqual(b"".join(seen).count(b"batch 1: signal: killed by SIGSEGV"), 1)
 
     def test_control_characters_of_handlers_do_not_reach_the_terminal(self):
         handler = self.handler('publish({"error": {"message": "\\x1b[2J\\x07é\\x9b"}})')
