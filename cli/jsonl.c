@@ -96,7 +96,7 @@ static int parse_line(struct bh_jsonl *jsonl, struct bh_complaint *complaint)
 	                          &error);
 	if (jsonl->value)
 		return BH_STATUS_OK;
-	if (json_error_code(&error) == json_error_out_of_memory)
+	if (error.text[0] == '\0') /* what is wrong with a line has a text */
 		return bh_complain_memory(complaint);
 	return refuse_line(jsonl, error.column > 0 ? (size_t)error.column : 1, error.text,
 	                   complaint);

@@ -648,6 +648,8 @@ static int parse(struct reader *reader, const char *text, size_t size)
 		return bh_fail(reader->err, ENOMEM, "read a profile");
 	bool negative = widen(text, size, copy, &copy_size);
 	json_t *document = json_loadb(copy, copy_size, JSON_REJECT_DUPLICATES, &why);
+	if (!document && why.text[0] == '\0') /* what is wrong with a document has a text */
+		return bh_fail(reader->err, ENOMEM, "read a profile");
 	if (!document)
 		return bh_fail_plain(reader->err, EINVAL, "%s:%d:%d: %s", reader->origin, why.line,
 		                     why.column, why.text);
