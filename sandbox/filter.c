@@ -15,6 +15,7 @@
 #include "bulkhead/warm.h"
 #include "ipc/wire/base.h"
 #include "sandbox/rawcall.h"
+#include "sandbox/restricted.h"
 #include "sandbox/separate.h"
 
 static void release(scmp_filter_ctx *context)
@@ -66,53 +67,55 @@ static int add_rule(void *context, const struct bh_call_rule *rule, struct bh_er
 	return 0;
 }
 
-/* What is not allowed where there may be one process. */
-static const struct {
-	int32_t number;
-	struct bh_restriction restriction;
-} one_process[] = {
-	{ SYS_clone,
-	  { .has_condition = true,
-	    .condition = { .argument = 0,
-	                   .comparison = BH_COMPARE_MASKED_EQ,
-	                   .value = CLONE_THREAD },
-	    .answer = { .kind = BH_ANSWER_REPORT } } },
-	{ SYS_clone3, { .answer = { .kind = BH_ANSWER_ERRNO, .code = ENOSYS } } },
-#ifdef SYS_fork
-	{ SYS_fork, { .answer = { .kind = BH_ANSWER_REPORT } } },
-#endif
-#ifdef SYS_vfork
-	{ SYS_vfork, { .answer = { .kind = BH_ANSWER_REPORT } } },
-#endif
-};
-
-static const struct bh_restriction *restriction_of(int32_t number)
-{
-	for (size_t i = 0; i < BH_COUNT_OF(one_process); i++)
-		if (one_process[i].number == number)
-			return &one_process[i].restriction;
-	return NULL;
-}
-
 struct compilation {
 	scmp_filter_ctx context;
 	const struct bh_profile *profile;
-	bool allow_forks;
+	struct bh_restricted restricted[BH_RESTRICTED_MOST];
+	size_t n_restricted;
 	const struct bh_call_rule **sorted; /* by number, then as in the profile; owned */
 };
+
+static void restrict_calls(struct compilation *c, const struct bh_filter_options *options)
+{
+	size_t n;
+
+	if (!options->allow_forks) {
+		const struct bh_restricted *forks = bh_restricted_forks(&n);
+		memcpy(c->restricted, forks, n * sizeof(*forks));
+		c->n_restricted = n;
+	}
+	if (options->keep_attributes) {
+		const struct bh_restricted *attributes = bh_restricted_attributes(&n);
+		memcpy(c->restricted + c->n_restricted, attributes, n * sizeof(*attributes));
+		c->n_restricted += n;
+	}
+}
+
+/* How many restrictions a call has; they are in `ret`. */
+static size_t restrictions_of(const struct compilation *c, int32_t number,
+                              struct bh_restriction ret[BH_RESTRICTED_MOST_OF_A_CALL])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_restricted; i++)
+		if (c->restricted[i].number == number)
+			ret[n++] = c->restricted[i].restriction;
+	return n;
+}
 
 static int add_call(const struct compilation *c, const struct bh_call_rule *const *rules, size_t n,
                     int32_t number, struct bh_error *err)
 {
-	const struct bh_restriction *restriction = c->allow_forks ? NULL : restriction_of(number);
+	struct bh_restriction restrictions[BH_RESTRICTED_MOST_OF_A_CALL];
+	size_t n_restrictions = restrictions_of(c, number, restrictions);
 	struct bh_answer otherwise = c->profile->otherwise;
 
-	if (n == 1 && !restriction)
+	if (n == 1 && n_restrictions == 0)
 		return bh_answer_equals(rules[0]->answer, otherwise)
 		               ? 0
 		               : add_rule(c->context, rules[0], err);
-	int r = bh_rules_separate(rules, n, number, otherwise, restriction, add_rule, c->context,
-	                          err);
+	int r = bh_rules_separate(rules, n, number, otherwise, restrictions, n_restrictions,
+	                          add_rule, c->context, err);
 	if (r == -E2BIG) {
 		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
 		r = bh_fail_plain(err, E2BIG, "profile: %s: its rules overlap in too many ways",
@@ -141,6 +144,21 @@ static bool is_named(const struct bh_profile *profile, int32_t number)
 	return false;
 }
 
+/* Those that are restricted and that no rule names. */
+static int add_unnamed(const struct compilation *c, struct bh_error *err)
+{
+	int32_t last = -1;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->n_restricted; i++) {
+		int32_t number = c->restricted[i].number;
+		if (number != last && !is_named(c->profile, number))
+			r = add_call(c, NULL, 0, number, err);
+		last = number;
+	}
+	return r;
+}
+
 static int add_calls(struct compilation *c, struct bh_error *err)
 {
 	size_t n = c->profile->n_rules;
@@ -157,10 +175,7 @@ static int add_calls(struct compilation *c, struct bh_error *err)
 			end++;
 		r = add_call(c, c->sorted + first, end - first, c->sorted[first]->number, err);
 	}
-	for (size_t i = 0; r == 0 && i < BH_COUNT_OF(one_process); i++)
-		if (!is_named(c->profile, one_process[i].number))
-			r = add_call(c, NULL, 0, one_process[i].number, err);
-	return r;
+	return r < 0 ? r : add_unnamed(c, err);
 }
 
 /* ---- the launcher's own calls ---- */
@@ -208,11 +223,11 @@ const int32_t *bh_filter_own_calls(size_t *ret_n)
 static bool is_always_allowed(const struct compilation *c, int32_t number)
 {
 	const struct bh_profile *profile = c->profile;
+	struct bh_restriction restrictions[BH_RESTRICTED_MOST_OF_A_CALL];
 	bool named = false, always = false;
 
-	if (!c->allow_forks && restriction_of(number))
+	if (restrictions_of(c, number, restrictions) > 0)
 		return false;
-
 	for (size_t i = 0; i < profile->n_rules; i++) {
 		const struct bh_call_rule *rule = &profile->rules[i];
 		if (rule->number != number)
@@ -315,12 +330,11 @@ int bh_filter_compile(const struct bh_profile *profile, const struct bh_filter_o
                       struct bh_filter *ret, struct bh_error *err)
 {
 	BH_CLEANUP(release) scmp_filter_ctx context = seccomp_init(action_of(profile->otherwise));
-	struct compilation c = { .context = context,
-		                 .profile = profile,
-		                 .allow_forks = options->allow_forks };
+	struct compilation c = { .context = context, .profile = profile };
 
 	if (!context)
 		return bh_fail(err, ENOMEM, "seccomp filter");
+	restrict_calls(&c, options);
 	int r = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_NOTIFY);
 	if (r < 0)
 		return bh_fail(err, -r, "seccomp answer for other ABIs");

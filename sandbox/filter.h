@@ -22,8 +22,9 @@ struct bh_filter {
 
 struct bh_filter_options {
 	bool allow_forks;
-	bool warm;    /* batches come in messages: recvmsg on BH_WARM_FD is allowed */
-	uint64_t key; /* see below */
+	bool keep_attributes; /* of files: see below */
+	bool warm;            /* batches come in messages: recvmsg on BH_WARM_FD is allowed */
+	uint64_t key;         /* see below */
 };
 
 /* Compiles. System calls of another ABI than the native one are reported like a
@@ -31,6 +32,9 @@ struct bh_filter_options {
  * Without `allow_forks`, what the profile allows and what makes a process is
  * reported: fork, vfork, and clone without CLONE_THREAD; clone3, whose flags lie
  * in memory, fails with ENOSYS.
+ * With `keep_attributes`, what the profile allows and what changes the mode, owner,
+ * times or attributes of a file fails with EPERM: for handlers that can name files
+ * of the host. Landlock has no say in these.
  * The calls that a batch is set up by (bh_filter_own_calls) are allowed where their
  * sixth argument, which they don't use, is `key`: a secret number that nobody else
  * can know. It is in the launcher's memory and in registers that an exec clears; a

@@ -36,6 +36,7 @@ struct cell {
 	uint32_t mask, value;
 	const struct cube *decided; /* what follows does not matter: this cube counts */
 	bool open;                  /* a stricter cube may hold, by the halves to come */
+	bool allowed;               /* of what follows only restrictions matter */
 };
 
 struct cells {
@@ -46,7 +47,7 @@ struct cells {
 struct work {
 	int32_t number;
 	struct bh_answer otherwise;
-	const struct bh_restriction *restriction;
+	bool restricted;
 	int (*take)(void *userdata, const struct bh_call_rule *piece, struct bh_error *err);
 	void *userdata;
 	size_t n_pieces;
@@ -169,11 +170,23 @@ static int add_all_of_kind(struct cubes *cubes, const struct bh_call_rule *const
 	return r;
 }
 
-/* Strictest first; the restriction last, for it matters only where all else
+static int add_restrictions(struct cubes *cubes, const struct bh_restriction *restrictions,
+                            size_t n_restrictions, struct bh_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n_restrictions; i++)
+		r = add_cubes(cubes,
+		              (struct cube){ .restricts = true, .answer = restrictions[i].answer },
+		              &restrictions[i].condition, restrictions[i].has_condition, err);
+	return r;
+}
+
+/* Strictest first; the restrictions last, for they matter only where all else
  * leaves. */
 static int list_cubes(const struct bh_call_rule *const *rules, size_t n_rules,
-                      const struct bh_restriction *restriction, struct cubes *ret,
-                      struct bh_error *err)
+                      const struct bh_restriction *restrictions, size_t n_restrictions,
+                      struct cubes *ret, struct bh_error *err)
 {
 	ret->items = calloc(MAX_CUBES, sizeof(*ret->items));
 	if (!ret->items)
@@ -183,9 +196,8 @@ static int list_cubes(const struct bh_call_rule *const *rules, size_t n_rules,
 		r = add_all_of_kind(ret, rules, n_rules, BH_ANSWER_ERRNO, err);
 	if (r == 0)
 		r = add_all_of_kind(ret, rules, n_rules, BH_ANSWER_ALLOW, err);
-	if (r == 0 && restriction)
-		r = add_cubes(ret, (struct cube){ .restricts = true }, &restriction->condition,
-		              restriction->has_condition, err);
+	if (r == 0)
+		r = add_restrictions(ret, restrictions, n_restrictions, err);
 	return r;
 }
 
@@ -230,11 +242,20 @@ static int carve(struct cells *cells, size_t which, uint32_t mask, uint32_t valu
 	return 0;
 }
 
-static bool decides(const struct work *work, const struct cube *cube, unsigned int half)
+/* Nothing stricter can hold in the cell, and this cube does in all of it. */
+static void settle(const struct work *work, struct cell *cell, const struct cube *cube)
 {
-	if (cube->end > half + 1 || cube->restricts)
-		return false;
-	return cube->answer.kind != BH_ANSWER_ALLOW || !work->restriction;
+	if (cube->restricts ? cell->allowed
+	                    : cube->answer.kind != BH_ANSWER_ALLOW || !work->restricted)
+		cell->decided = cube;
+	else if (!cube->restricts)
+		cell->allowed = true;
+}
+
+static bool matters(const struct cell *cell, const struct cube *cube, unsigned int half)
+{
+	return !cell->decided && (!cell->allowed || cube->restricts) &&
+	       (cell->mask & cube->mask[half] & (cell->value ^ cube->value[half])) == 0;
 }
 
 /* Cuts the cells along one cube. */
@@ -244,15 +265,13 @@ static int cut(const struct work *work, struct cells *cells, const struct cube *
 	size_t n = cells->n;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct cell *cell = &cells->items[i];
-		if (cell->decided ||
-		    (cell->mask & cube->mask[half] & (cell->value ^ cube->value[half])) != 0)
+		if (!matters(&cells->items[i], cube, half))
 			continue;
 		int r = carve(cells, i, cube->mask[half], cube->value[half], err);
 		if (r < 0)
 			return r;
-		if (!cells->items[i].open && decides(work, cube, half))
-			cells->items[i].decided = cube;
+		if (!cells->items[i].open && cube->end <= half + 1)
+			settle(work, &cells->items[i], cube);
 		cells->items[i].open |= cube->end > half + 1;
 	}
 	return 0;
@@ -290,7 +309,7 @@ static struct bh_answer judge(const struct work *work, const struct cube *const 
 	struct bh_answer answer = cubes[0]->restricts ? work->otherwise : cubes[0]->answer;
 
 	if (answer.kind == BH_ANSWER_ALLOW && cubes[n - 1]->restricts)
-		return work->restriction->answer;
+		return cubes[n - 1]->answer;
 	return answer;
 }
 
@@ -343,7 +362,8 @@ static int separate(struct work *work, unsigned int half, const struct cube *con
 }
 
 int bh_rules_separate(const struct bh_call_rule *const *rules, size_t n_rules, int32_t number,
-                      struct bh_answer otherwise, const struct bh_restriction *restriction,
+                      struct bh_answer otherwise, const struct bh_restriction *restrictions,
+                      size_t n_restrictions,
                       int (*take)(void *userdata, const struct bh_call_rule *piece,
                                   struct bh_error *err),
                       void *userdata, struct bh_error *err)
@@ -351,12 +371,12 @@ int bh_rules_separate(const struct bh_call_rule *const *rules, size_t n_rules, i
 	BH_CLEANUP(cubes_done) struct cubes cubes = { .items = NULL };
 	struct work work = { .number = number,
 		             .otherwise = otherwise,
-		             .restriction = restriction,
+		             .restricted = n_restrictions > 0,
 		             .take = take,
 		             .userdata = userdata };
 	struct cube piece = { .end = 0 };
 
-	int r = list_cubes(rules, n_rules, restriction, &cubes, err);
+	int r = list_cubes(rules, n_rules, restrictions, n_restrictions, &cubes, err);
 	if (r < 0)
 		return r;
 	BH_CLEANUP(bh_free_done)

@@ -23,12 +23,13 @@ struct bh_restriction {
 };
 
 /* Hands each piece to `take` whose answer is not `otherwise`, as a rule of masked
- * comparisons. `rules` are of one call; `restriction` may be NULL.
+ * comparisons. `rules` are of one call, and so are `restrictions`.
  * Errors: what `take` returns; -E2BIG for rules that overlap in too many ways;
  * -ENOMEM. */
 BH_MUST_CHECK
 int bh_rules_separate(const struct bh_call_rule *const *rules, size_t n_rules, int32_t number,
-                      struct bh_answer otherwise, const struct bh_restriction *restriction,
+                      struct bh_answer otherwise, const struct bh_restriction *restrictions,
+                      size_t n_restrictions,
                       int (*take)(void *userdata, const struct bh_call_rule *piece,
                                   struct bh_error *err),
                       void *userdata, struct bh_error *err);

@@ -51,6 +51,12 @@
 		.kinds_not_strict = KIND(BH_KIND_EXIT), .status = 3, /* there is none */  \
 		        .control = CONTROL_GAINS                                          \
 	}
+/* In the profile that allows most. */
+#define CHANGE_TRUSTED(way_)                                                                  \
+	{                                                                                     \
+		.program = "change_attributes", .way = way_, .kinds = NONE, .may_lack = true, \
+		.profile = "trusted", .control = CONTROL_GAINS                                \
+	}
 #define STAY(way_, signal_)                                                          \
 	{                                                                            \
 		.program = "stay", .way = way_, .kinds = TIMEOUT, .timeout_ms = 300, \
@@ -376,6 +382,16 @@ const struct row rows[] = {
 	CALL("overwrite", "itself", NONE),
 	CALL("overwrite", "anything", NONE),
 	CALL("overwrite", "launcher and handler", NONE),
+	CALL("change_attributes", "mode", NONE),
+	CALL("change_attributes", "owner", NONE),
+	CALL("change_attributes", "times", NONE),
+	CALL_MAY_LACK("change_attributes", "attributes", NONE),
+	CALL_MAY_LACK("change_attributes", "flags", NONE),
+	CHANGE_TRUSTED("mode"),
+	CHANGE_TRUSTED("owner"),
+	CHANGE_TRUSTED("times"),
+	CHANGE_TRUSTED("attributes"),
+	CHANGE_TRUSTED("flags"),
 	CALL("find_secrets", "environment", NONE),
 	CALL("find_secrets", "descriptors", NONE),
 	CALL("find_secrets", "command lines", NONE),

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/restricted.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "ipc/wire/base.h"
+
+static const struct bh_restricted forks[] = {
+	{ SYS_clone,
+	  { .has_condition = true,
+	    .condition = { .argument = 0,
+	                   .comparison = BH_COMPARE_MASKED_EQ,
+	                   .value = CLONE_THREAD },
+	    .answer = { .kind = BH_ANSWER_REPORT } } },
+	{ SYS_clone3, { .answer = { .kind = BH_ANSWER_ERRNO, .code = ENOSYS } } },
+#ifdef SYS_fork
+	{ SYS_fork, { .answer = { .kind = BH_ANSWER_REPORT } } },
+#endif
+#ifdef SYS_vfork
+	{ SYS_vfork, { .answer = { .kind = BH_ANSWER_REPORT } } },
+#endif
+};
+
+/* Calls that the system's headers may not have yet. Their numbers are those of
+ * every architecture. */
+#define CALL_FCHMODAT2     452 /* Linux 6.6 */
+#define CALL_SETXATTRAT    463 /* Linux 6.13 */
+#define CALL_REMOVEXATTRAT 466 /* Linux 6.13 */
+#define CALL_FILE_SETATTR  469 /* Linux 6.17 */
+
+#define REFUSED(call)                                                       \
+	{                                                                   \
+		call,                                                       \
+		{                                                           \
+			.answer = {.kind = BH_ANSWER_ERRNO, .code = EPERM } \
+		}                                                           \
+	}
+/* Requests of one type: ioctl(2). */
+#define REFUSED_IOCTL(type)                                                \
+	{                                                                  \
+		SYS_ioctl,                                                 \
+		{                                                          \
+			.has_condition = true,                             \
+			.condition = { .argument = 1,                      \
+				       .comparison = BH_COMPARE_MASKED_EQ, \
+				       .value = 0xff00,                    \
+				       .value_two = (type) << 8 },         \
+			.answer = {                                        \
+				.kind = BH_ANSWER_ERRNO,                   \
+				.code = EPERM                              \
+			}                                                  \
+		}                                                          \
+	}
+
+static const struct bh_restricted attributes[] = {
+#ifdef SYS_chmod /* older architectures: others have what takes a folder as well */
+	REFUSED(SYS_chmod), REFUSED(SYS_chown), REFUSED(SYS_lchown), REFUSED(SYS_utime),
+	REFUSED(SYS_utimes), REFUSED(SYS_futimesat),
+#endif
+	REFUSED(SYS_fchmod), REFUSED(SYS_fchmodat), REFUSED(CALL_FCHMODAT2), REFUSED(SYS_fchown),
+	REFUSED(SYS_fchownat), REFUSED(SYS_utimensat), REFUSED(SYS_setxattr),
+	REFUSED(SYS_lsetxattr), REFUSED(SYS_fsetxattr), REFUSED(CALL_SETXATTRAT),
+	REFUSED(SYS_removexattr), REFUSED(SYS_lremovexattr), REFUSED(SYS_fremovexattr),
+	REFUSED(CALL_REMOVEXATTRAT), REFUSED(CALL_FILE_SETATTR),
+	/* file systems' own: flags, projects, encryption, verity, versions, subvolumes */
+	REFUSED_IOCTL('f'), REFUSED_IOCTL('X'), REFUSED_IOCTL('v'), REFUSED_IOCTL(0x94), /* Btrfs */
+};
+
+static_assert(BH_COUNT_OF(forks) + BH_COUNT_OF(attributes) <= BH_RESTRICTED_MOST,
+              "both tables fit");
+
+const struct bh_restricted *bh_restricted_forks(size_t *ret_n)
+{
+	*ret_n = BH_COUNT_OF(forks);
+	return forks;
+}
+
+const struct bh_restricted *bh_restricted_attributes(size_t *ret_n)
+{
+	*ret_n = BH_COUNT_OF(attributes);
+	return attributes;
+}
