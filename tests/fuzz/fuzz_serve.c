@@ -252,6 +252,7 @@ static void step_time(struct supervisor *s, struct input *input)
 	uint8_t how = take_byte(input);
 
 	nobodies.out_of_time = how & 1;
+	nobodies.tasks = how & 4 ? 1 : -1;
 	bh_serve_time(s->l, how & 2 ? UINT64_MAX - 1 : bh_now_us());
 	nobodies.out_of_time = false;
 }

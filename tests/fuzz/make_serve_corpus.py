@@ -59,7 +59,7 @@ def time(how):
 
 FAIL = bytes([6])
 STRANGER = bytes([7, 1])
-USED_UP, LATER = 1, 2
+USED_UP, LATER, ALONE = 1, 2, 4
 
 WARM = spawn() + word(READY)
 FORKED = WARM + clean()
@@ -93,6 +93,7 @@ SEEDS = {
     "unknown": launcher() + message(200, n_fds=4),
     # templates that fork
     "fork": launcher(FORK) + FORKED + takes() + word(ENDED) + clean() + spawn() + takes(),
+    "fork-alone": launcher(FORK) + FORKED + takes() + time(ALONE) + word(ENDED) + spawn() + takes(),
     "fork-kill": launcher(FORK) + FORKED + kill() + word(ENDED, status=9) + clean(),
     "fork-kill-unanswered": launcher(FORK) + FORKED + kill() + time(LATER) + end(how=5),
     "fork-term-warming": launcher(FORK) + spawn() + kill(how=TERM) + end(how=5),

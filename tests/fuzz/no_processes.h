@@ -29,6 +29,7 @@ struct nobodies {
 	pid_t last_pid;
 	bool next_fails;  /* whatever the next is, that can */
 	bool out_of_time; /* what cgroups say of CPU time */
+	int64_t tasks;    /* … and how many processes are in each */
 };
 extern struct nobodies nobodies;
 
