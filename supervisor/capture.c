@@ -98,6 +98,8 @@ int bh_capture_drain(struct bh_capture *capture, struct bh_error *err)
 	ssize_t left = fcntl(capture->fd, F_GETPIPE_SZ);
 	ssize_t n;
 
+	if (left < 0)
+		return bh_fail(err, errno, "size of an output pipe");
 	do {
 		n = read_chunk(capture);
 		left -= n;
