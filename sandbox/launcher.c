@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
@@ -21,6 +22,7 @@
 #include "ipc/wire/message.h"
 #include "sandbox/launcher.h"
 #include "sandbox/probe.h"
+#include "sandbox/rawcall.h"
 #include "sandbox/request.h"
 #include "sandbox/serve.h"
 #include "sandbox/setup.h"
@@ -32,12 +34,15 @@
  * from a descriptor. */
 static int reset_signals(struct bh_error *err)
 {
+	static const uint64_t as_usual[4]; /* the kernel's struct sigaction: SIG_DFL, no flags */
 	sigset_t chld;
 
-	/* EINVAL: two that can't be changed, and those that the C library keeps */
-	for (int number = 1; number < NSIG; number++)
-		if (signal(number, SIG_DFL) == SIG_ERR && errno != EINVAL)
-			return bh_fail(err, errno, "reset signal %d", number);
+	/* raw: the C library keeps two for itself, which its posix_spawn(3) leaves ignored */
+	for (int number = 1; number < NSIG; number++) {
+		long r = bh_raw4(SYS_rt_sigaction, number, as_usual, NULL, NSIG / 8);
+		if (r < 0 && r != -EINVAL) /* there are two that can't be changed */
+			return bh_fail(err, (int)-r, "reset signal %d", number);
+	}
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	if (sigprocmask(SIG_SETMASK, &chld, NULL) < 0)
