@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which errors a call is given, and which calls may fail without the run failing.
+"""Which calls are made to fail, with which errors, and which may without the run failing.
 
-Every call is given every error, whether it is one that the manual names or not; but
-for calls that have no way to tell of one."""
+A call is given every error, whether it is one that the manual names or not, unless it
+has no way to tell of one: those that make a layer all errors in each run of the test,
+every other one in each, in turn by the seed. What is made in a loop, for the same
+purpose, fails the first time and one other time, which goes by the seed as well."""
 import errno
 import re
+import zlib
 
 ERRORS = ["EMFILE", "ENOMEM", "EAGAIN", "EPERM", "EIO"]
 
-# Calls after which the program asks which error it was, or that of a kind are few
-# enough: all errors in every run.
-SORTED_BY_ERROR = {"clone", "recvmsg", "read", "memfd_create", "pipe2", "socketpair",
-                   "landlock_create_ruleset", "landlock_restrict_self", "seccomp", "unshare",
-                   "execve", "execveat", "ioctl"}
+# All errors in every run. What the trial makes is made for the batch once more.
+ISOLATING = {"clone", "unshare", "pivot_root", "mount_setattr", "setresuid", "setresgid",
+             "setgroups", "capset", "landlock_create_ruleset", "landlock_add_rule",
+             "landlock_restrict_self", "seccomp", "prctl", "execveat", "close_range"}
+TRIAL = "(reaper|handler) 1"
+
+# Not of this test: what is made for a batch that doesn't come, and what is there to
+# do about cgroups of others only where there are some.
+LEFT_TO_OTHERS = [
+    ("(reaper|handler) 3", ""),
+    ("", r".*bulkhead-OTHER.*"),
+]
 
 # These have no error, so whoever calls them can't be told of one.
 WITHOUT_ERRORS = {"exit_group", "exit", "getpid", "getppid", "gettid", "getuid", "geteuid",
@@ -30,26 +40,20 @@ INTERRUPTED = {"wait4", "waitid", "sendmsg", "recvmsg", "poll", "ppoll", "epoll_
 # What does its work and tells of an error nevertheless.
 FAIL_AFTERWARDS = {"close", "fsync"}
 
-# How often these are made depends on who is faster, and on cgroups of others that run
-# at the same time. Role, call, what it is about.
+# Whether these are made depends on who is faster, and on cgroups of others that run at
+# the same time. Role, call, what it is about.
 UNSTEADY = [
-    ("", "(poll|epoll_wait|recvmsg|timerfd_settime)", ""),
-    ("", "read", "anon_inode:.*|pipe:|.*mountinfo"),
-    ("", "getdents64", r"/sys/fs/cgroup.*"),
-    ("", "wait4", WITHOUT_HANG),
-    ("", "", r".*bulkhead-OTHER.*"),
     ("", "futex", ""),
-    ("(reaper|handler) 3", "", ""),  # made ahead for a batch that does not come
-    ("spawner 1", "clone", ""),  # the last one makes that reaper
-    ("launcher 1", "", r"/sys/fs/cgroup/[^/]*(/\.?)?"),  # looks for what others left
-    ("launcher 1", "close", ".*"),  # descriptors of others' cgroups, too
-    ("launcher 1", "fcntl", "[23] .*"),
+    # a sweep of what others left, and one of theirs that takes a new one of ours away
+    ("launcher 1", "openat|getdents64|newfstatat|faccessat2|unlinkat|flock|close|fcntl",
+     "/sys/fs/cgroup.*"),
 ]
 
 CGROUP = r"/sys/fs/cgroup|/sys/fs/cgroup/.*|.*/memory\..*|.*/pids\..*|.*/cgroup\..*"
 MEMBERSHIP = r"/proc/(self|N)/(cgroup|mountinfo)/?"
 NO_CGROUP = "without cgroups"  # rlimits hold, and the result says so
 FEWER_FILES = "a part of the root is left out, or bound instead of linked to"
+AGAIN = "is made again"
 UNCOUNTED = "processes count by user"  # so that a limit would be hit by what others run
 
 # role, call, what it is about, error ("" for any of each), the reason
@@ -57,7 +61,7 @@ MAY_FAIL = [
     ("", "close", "", "", "the descriptor is closed all the same"),
     ("", "munmap", "", "", "memory that is not given back, by allocator or loader"),
     ("", "brk", "", "", "the allocator maps memory instead"),
-    ("", "mmap", r"(?!393216)\d{6,}", "", "the allocator takes the heap"),  # but for the stacks
+    ("", "mmap", r"\d{6,} (?!.*(slot|stacks)).*", "", "the allocator takes the heap"),
     ("", "futex", "128", "", "the word is looked at again"),
     ("supervisor", "getrandom", "", "", "the allocator's own"),
     ("launcher 1", "(access|openat|newfstatat|mmap)", r"/etc/ld\.so\..*", "",
@@ -76,6 +80,7 @@ MAY_FAIL = [
     ("supervisor", "(openat|newfstatat|getdents64|unlinkat|faccessat2)", CGROUP, "",
      "is tried twice"),
     # the launcher
+    ("launcher 1", "kill", "", "", "reapers end with the launcher's namespace, too"),
     ("launcher 1", "setsid", "", "", "it leads its group already, or its namespace"),
     ("launcher 1", "prlimit64", "get .*", "", "a limit that can't be read is taken for none"),
     ("launcher 1", "prlimit64", "set 7", "", "its own descriptors; handlers have a limit"),
@@ -84,14 +89,15 @@ MAY_FAIL = [
     ("launcher 1", "sysinfo", "", "", "qsort's question for the size of memory"),
     ("launcher 1", "pread64", ".*/confined", "", "a program is told from a script by its exec"),
     ("launcher 1", "seccomp", "[123]", "", "libseccomp's questions to the kernel"),
-    ("launcher 1", "(poll|read|recvmsg)", "|socket:|anon_inode:.*", "",
+    ("launcher 1", "poll", "", "", "the batch had ended, or another launcher is started"),
+    ("launcher 1", "(read|recvmsg|wait4)", f"socket:|anon_inode:.*|{WITHOUT_HANG}", "",
      "the batch had ended, or another launcher is started"),
     ("reaper [12]", "getrusage", "", "", "usage is not known"),
     ("reaper 2", "sendmsg", "", "", "the end of the batch tells that it had begun"),
     ("reaper 1", "wait4", "", "", "the trial ends with its namespace"),
     ("handler 1", "wait4", "", "", "the probe ends with the trial"),
     ("handler 1", "clone", "", "EAGAIN", UNCOUNTED),
-    ("(reaper|handler) 3|spawner 1", "", "", "", "the next batch would tell"),
+    ("spawner 1", "clone [23]", "", "", "the batch that it is made ahead for asks again"),
     # the supervisor
     ("supervisor", "clone", "", "EPERM", "a user namespace is tried; not by root"),
     ("supervisor", "prlimit64", "", "", "the limit of descriptors stays as it was"),
@@ -100,8 +106,11 @@ MAY_FAIL = [
     ("supervisor", "newfstatat",
      "(.*batches.jsonl|.*entries.jsonl|/proc/N/[ug]id_map|/dev/null|/tmp/.*|pipe:|socket:)?/?",
      "", "stdio's question for the size of a buffer"),
+    ("supervisor", "poll", "bh_listener_receive|wait_state", "EAGAIN",
+     "is taken for nothing to be read, and nothing was"),
     ("supervisor", "read", "anon_inode:.*", "", "it stays readable, and is read again"),
     ("supervisor", "read", "pipe:", "", "the last look at an empty pipe"),
+    ("supervisor", "write", "/tmp/#N", "EAGAIN", AGAIN),
     ("supervisor", "ioctl", "", "", "standard error is taken for no terminal"),
     ("supervisor", "lseek", "", "", "where the output ends is needed only to cut off a part"),
     ("supervisor", "fcntl", "1 .*", "", "a descriptor that may be there is left alone"),
@@ -139,7 +148,7 @@ LAYERS = [
     ("handler 2", "prlimit64", "set [0167]", "limits"),
     ("handler 2", "landlock_restrict_self", "", "landlock"),
     ("handler 2", "landlock_restrict_self", "", "attempts"),
-    ("spawner 1", "seccomp", "1", "seccomp"),
+    ("spawner 1", "seccomp", "1", "filters"),
     ("handler 2", "dup3", "[1-4]", "descriptors"),
     ("handler 2", "rt_sigprocmask", "", "blocked"),
 ]
@@ -149,9 +158,17 @@ def matches(pattern, text):
     return not pattern or re.fullmatch(pattern, text) is not None
 
 
+def is_made(pattern, fault):
+    """By the call's name, or that and which one it is of those made there."""
+    return matches(pattern, fault.name) or matches(pattern, f"{fault.name} {fault.occurrence}")
+
+
 def is_unsteady(fault):
-    return any(matches(role, fault.role) and matches(name, fault.name) and
-               matches(subject, fault.about) for role, name, subject in UNSTEADY)
+    """Or what is done again fewer times where there is nothing left to do, and what is
+    done about the end: launcher and supervisor both see to that."""
+    return fault.occurrence > 1 or fault.is_late or any(
+        matches(role, fault.role) and matches(name, fault.name) and
+        matches(subject, fault.about) for role, name, subject in UNSTEADY)
 
 
 def may_fail(fault):
@@ -159,22 +176,44 @@ def may_fail(fault):
     if fault.code == 0:
         return ""
     if fault.code == errno.EINTR:
-        return "is made again"
+        return AGAIN
     for role, name, subject, error, why in MAY_FAIL:
-        if (matches(role, fault.role) and matches(name, fault.name) and
+        if (matches(role, fault.role) and is_made(name, fault) and
                 matches(subject, fault.about) and
                 matches(error, errno.errorcode[fault.code])):
             return why
     return ""
 
 
-def errors_of(call, index):
-    """The errors that it is given: one, by its place, where one will do, and all."""
+def is_ours(call):
+    """Not of the loader before the program's first instruction; those of a launcher's
+    are."""
+    return not (call.is_loader and call.role == "supervisor") and not any(
+        matches(role, call.role) and matches(subject, call.about)
+        for role, subject in LEFT_TO_OTHERS)
+
+
+def is_isolating(call):
+    return call.name in ISOLATING and call.occurrence == 1 and not matches(TRIAL, call.role) or \
+        call.name == "mount" and call.role.startswith("reaper 2")
+
+
+def errors_of(call, seed):
+    """The errors that it is given: those of this run, and all."""
     if call.name in WITHOUT_ERRORS or (call.name, call.about) in WITHOUT_ERRORS_ABOUT:
         return [], []
-    first = ERRORS[index % len(ERRORS)]
     if call.name in ALL_ERRORS_ALIKE:
         return ["ENOMEM"], ["ENOMEM"]
+    turn = zlib.crc32(f"{call.role} {call.name} {call.place} {call.occurrence}".encode()) + seed
     interrupted = ["EINTR"] if call.name in INTERRUPTED and call.about != WITHOUT_HANG else []
-    few = ERRORS if call.name in SORTED_BY_ERROR else [first]
-    return few + interrupted, ERRORS + interrupted
+    some = ERRORS if is_isolating(call) else [ERRORS[turn % len(ERRORS)]]
+    return some + interrupted, ERRORS + interrupted
+
+
+def in_turn(recorded, seed):
+    """Of those made for the same purpose at the same place the first, and another one."""
+    made = {}
+    for call in recorded:
+        made.setdefault(call.key(), []).append(call)
+    return [call for first, *others in made.values()
+            for call in [first] + (others and [others[seed % len(others)]])]

@@ -85,8 +85,9 @@ def wrong_limits(state, reason):
 def missing_layers(state):
     """Layers by their names, in case that a run without a fault lacks one."""
     ids = set(state["uids"] + state["gids"])
+    apart = state["apart_from_launcher"]
     layers = {
-        "seccomp": state["seccomp"] == "2",
+        "filters": state["filters"] >= 1,
         "no_new_privs": state["no_new_privs"] == "1",
         "landlock": state["landlock"],
         "capabilities": set(state["capabilities"]) == {"0" * 16},
@@ -94,8 +95,8 @@ def missing_layers(state):
         "pid": state["pid"] == "2",
         "session": state["session"],
         "namespaces": state["namespaces"] == tracer.NAMESPACES,
-        "apart_from_launcher": {"mnt", "pid", "cgroup"} <= set(state["apart_from_launcher"]) and
-                               len({"id", "user"} & set(state["apart_from_launcher"])) == 1,
+        "apart_from_launcher": apart is None or ({"mnt", "pid", "cgroup"} <= set(apart) and
+                                                 len({"id", "user"} & set(apart)) == 1),
         "root": not {"home", "root", "var", "run", "sys"} & set(state["root"]),
         "descriptors": sorted(state["descriptors"]) == [0, 1, 2, 3, 4],
         "blocked": state["blocked"] == state["ignored"] == "0" * 16,
@@ -116,6 +117,8 @@ def fewer_mounts(mounts, clean):
 
 def different_parts(state, clean, reason):
     wanted = {name: value for name, value in clean.items() if name not in VARYING}
+    if state["apart_from_launcher"] is None:
+        del wanted["apart_from_launcher"]
     if len(set(state["gids"])) > 1:
         wanted["gids"] = "the same four times"
     if reason == calls.NO_CGROUP:
@@ -142,9 +145,11 @@ def judge_handlers(fault, run, clean):
     for state in run.states:
         wrong += different_parts(state, clean.state, reason) + missing_layers(state) + \
                  wrong_limits(state, reason)
-    for result in parse_results(run):
-        if result["stdout"] or result["success"]:
-            wrong += wrong_attempts(result, clean.attempts)
+    begun = [result for result in parse_results(run) if result["stdout"] or result["success"]]
+    if len(begun) > len(run.states):
+        wrong.append("nobody having looked at it")
+    for result in begun:
+        wrong += wrong_attempts(result, clean.attempts)
         if result["success"] and len(run.states) == 1:
             by_cgroup = "memory" in run.states[0]["cgroups"]
             if result["memory_held_by"] != ("cgroup" if by_cgroup else "rlimit"):
@@ -164,7 +169,7 @@ def judge_end(fault, run):
     results = parse_results(run)
     kinds = [result["error"]["kind"] for result in results if result["error"]]
     why = calls.may_fail(fault)
-    if why == "is made again" and run.status != 0:
+    if why == calls.AGAIN and run.status != 0:
         return f"status {run.status} for an interruption"
     if run.status == 0:
         return "" if why and len(results) == 1 else "succeeds, with no reason given for that"
