@@ -81,11 +81,11 @@ void bh_progress_result(struct bh_progress *progress, const struct bh_result *re
 		tell_success(progress, result);
 }
 
-static void draw_bar(struct bh_progress *progress, uint64_t now_us)
+static void draw_bar(struct bh_progress *progress, bool stopping, uint64_t now_us)
 {
 	const struct bh_bar_style style = { .width = bh_terminal_width(&progress->terminal),
 		                            .utf8 = progress->terminal.utf8,
-		                            .stopping = progress->stopping };
+		                            .stopping = stopping };
 	char line[BH_BAR_SIZE];
 
 	bh_bar_draw(progress->roster, &style, now_us, line);
@@ -108,7 +108,7 @@ static uint64_t due_us(const struct bh_progress *progress)
 	return bh_add_saturated(progress->shown_us, news ? pace->news_us : pace->time_us);
 }
 
-int bh_progress_tick(struct bh_progress *progress)
+int bh_progress_tick(struct bh_progress *progress, bool stopping)
 {
 	uint64_t now_us;
 
@@ -119,7 +119,7 @@ int bh_progress_tick(struct bh_progress *progress)
 		progress->shown_us = now_us;
 		progress->n_shown_events = progress->roster->n_events;
 		if (progress->kind == BH_PROGRESS_IS_BAR)
-			draw_bar(progress, now_us);
+			draw_bar(progress, stopping, now_us);
 		else
 			print_line(progress, now_us);
 	}

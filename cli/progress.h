@@ -16,7 +16,6 @@
 
 struct bh_roster;
 struct bh_settings;
-struct bh_tally;
 
 enum bh_progress_kind {
 	BH_PROGRESS_IS_NONE,
@@ -26,8 +25,7 @@ enum bh_progress_kind {
 
 struct bh_progress {
 	enum bh_progress_kind kind;
-	bool verbose;  /* a line for each batch */
-	bool stopping; /* the run is being ended before its time */
+	bool verbose; /* a line for each batch */
 	struct bh_terminal terminal;
 	struct bh_roster *roster; /* borrowed */
 	uint64_t shown_us;        /* when the bar or the last line was */
@@ -41,9 +39,9 @@ void bh_progress_init(struct bh_progress *progress, const struct bh_settings *se
 /* A batch has ended, which is in the tally. */
 void bh_progress_result(struct bh_progress *progress, const struct bh_result *result);
 
-/* Shows what is due. Returns milliseconds until more may be, -1 where nothing will
- * be, as poll(2) takes them. */
-int bh_progress_tick(struct bh_progress *progress);
+/* Shows what is due; `stopping` says that the run is being ended before its time. Returns
+ * milliseconds until more may be, -1 where nothing will be, as poll(2) takes them. */
+int bh_progress_tick(struct bh_progress *progress, bool stopping);
 
 /* Takes the bar away. */
 void bh_progress_hide(struct bh_progress *progress);

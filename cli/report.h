@@ -16,7 +16,7 @@ struct bh_roster_batch;
  * 12s so far, 36s left", the line that is also printed now and then. */
 void bh_report_sum(const struct bh_roster *roster, uint64_t now_us, char ret[BH_REPORT_SIZE]);
 
-/* "batch_0007: attempt 1, process 4711, for 12s, 3 of 20 tasks, at 'x'". `handler` is
+/* "batch_0007: attempt 1, runs for 12s, 3 of 20 tasks, at 'x', process 4711". `handler` is
  * the process of its handler, 0 where it isn't known. Ids are as they are. */
 void bh_report_batch(const struct bh_roster_batch *batch, int64_t handler, uint64_t now_us,
                      char ret[BH_REPORT_SIZE]);

@@ -192,11 +192,6 @@ uint64_t bh_roster_waiting(const struct bh_roster *roster)
 	return roster->n_batches - roster->n_ended - roster->n_absent - roster->n;
 }
 
-uint64_t bh_roster_failed(const struct bh_roster *roster)
-{
-	return roster->n_ended - roster->kinds[BH_KIND_NONE];
-}
-
 uint64_t bh_roster_tasks_done(const struct bh_roster *roster)
 {
 	return roster->n_ended_tasks + roster->n_running_tasks_done;

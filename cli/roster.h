@@ -32,7 +32,7 @@ struct bh_roster_batch {
 	uint32_t attempt;     /* the last one, from 1 */
 	enum bh_roster_state state;
 	uint64_t begun_us; /* its first lease */
-	uint64_t since_us; /* when it came into the state; since its handler started for GRACE */
+	uint64_t since_us; /* when it came into the state */
 	uint64_t due_us;   /* WAITS: when the next attempt may begin */
 	int64_t pid;       /* as in bh_event */
 	enum bh_kind kind; /* WAITS: how the last attempt failed */
@@ -73,8 +73,6 @@ void bh_roster_event(struct bh_roster *roster, const struct bh_event *event);
 
 /* Neither under way nor ended. */
 uint64_t bh_roster_waiting(const struct bh_roster *roster);
-
-uint64_t bh_roster_failed(const struct bh_roster *roster);
 
 /* Never more than there are. */
 uint64_t bh_roster_tasks_done(const struct bh_roster *roster);

@@ -75,7 +75,6 @@ static void run_done(struct run *run)
 static void stop(struct run *run)
 {
 	run->stopping = true;
-	run->progress.stopping = true;
 	bh_executor_cancel(run->executor);
 }
 
@@ -132,7 +131,6 @@ static void notice_deadline(struct run *run, const struct bh_result *result)
 		return;
 	run->stopping = true;
 	run->past_deadline = true;
-	run->progress.stopping = true;
 	if (run->settings->quiet)
 		return;
 	bh_progress_hide(&run->progress);
@@ -205,7 +203,7 @@ static int wait_for_work(struct run *run)
 		{ .fd = run->signals, .events = POLLIN },
 	};
 
-	int timeout_ms = bh_progress_tick(&run->progress);
+	int timeout_ms = bh_progress_tick(&run->progress, run->stopping);
 	if (poll(fds, BH_COUNT_OF(fds), timeout_ms) < 0 && errno != EINTR) {
 		int code = errno;
 		return bh_complain(run->complaint, BH_STATUS_INFRASTRUCTURE, "poll: %s",

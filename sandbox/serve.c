@@ -70,28 +70,31 @@ static void close_given(struct bh_slot *slot)
 	bh_fd_done(&slot->err);
 }
 
-static void close_batch(struct bh_slot *slot)
-{
-	close_given(slot);
-	bh_fd_done(&slot->handler_pidfd);
-}
-
 static int send_message(const struct bh_launcher *l, const struct bh_message *message,
                         struct bh_error *err)
 {
 	return bh_channel_send(l->plan.socket, message, sizeof(*message), NULL, 0, err);
 }
 
+/* Completes what the batch's processes or its template told, and tells it. */
+static int tell_ended(struct bh_launcher *l, struct bh_slot *slot, struct bh_message *message,
+                      struct bh_error *err)
+{
+	slot->running = false;
+	bh_ended_by_cgroup(l, slot, &message->ended);
+	int r = send_message(l, message, err);
+	close_given(slot); /* last: an end of file would only wake the supervisor sooner */
+	bh_cgroup_rest(&l->plan.cgroup, &slot->cgroup);
+	return r;
+}
+
 static int end_slot(struct bh_launcher *l, struct bh_slot *slot, struct bh_error *err)
 {
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
-	slot->running = false;
 	bh_ended_by_processes(slot, &message.ended);
-	bh_ended_by_cgroup(l, slot, &message.ended);
-	int r = send_message(l, &message, err);
-	close_batch(slot); /* last: an end of file would only wake the supervisor sooner */
-	bh_cgroup_rest(&l->plan.cgroup, &slot->cgroup);
+	int r = tell_ended(l, slot, &message, err);
+	bh_fd_done(&slot->handler_pidfd);
 	return r;
 }
 
@@ -117,17 +120,12 @@ static int end_templates_batch(void *userdata, struct bh_slot *slot, struct bh_m
 	struct bh_launcher *l = userdata;
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
-	slot->running = false;
 	if (told)
 		message.ended = *told;
 	else
 		bh_ended_by_processes(slot, &message.ended);
 	message.ended.warming = !slot->template.is_warm;
-	bh_ended_by_cgroup(l, slot, &message.ended);
-	int r = send_message(l, &message, err);
-	close_given(slot);
-	bh_cgroup_rest(&l->plan.cgroup, &slot->cgroup);
-	return r;
+	return tell_ended(l, slot, &message, err);
 }
 
 /* A batch that could not even be cloned. */
@@ -136,7 +134,8 @@ static int refuse_spawn(const struct bh_launcher *l, struct bh_slot *slot, enum 
 {
 	struct bh_message message = { .type = BH_MESSAGE_ENDED, .id = slot->id };
 
-	close_batch(slot);
+	close_given(slot);
+	bh_fd_done(&slot->handler_pidfd);
 	bh_ended_refused(step, why, &message.ended);
 	return send_message(l, &message, err);
 }
