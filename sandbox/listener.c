@@ -122,8 +122,10 @@ int bh_listener_receive(int listener, struct bh_syscall *ret, uint64_t *ret_cook
 	if (!notification)
 		return bh_fail(err, ENOMEM, "seccomp notification");
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0) {
-		if (errno == ENOENT || errno == EINTR)
+		if (errno == ENOENT)
 			return 0;
+		if (errno == EINTR) /* ours, by a signal: the call still waits */
+			return -EAGAIN;
 		return bh_fail(err, errno, "receive a seccomp notification");
 	}
 	describe_call(&notification->data, ret);

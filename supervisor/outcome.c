@@ -173,8 +173,9 @@ static void set_violation(const struct bh_evidence *evidence, struct bh_outcome 
 
 	if (!evidence->has_syscall) {
 		set_outcome(ret, BH_KIND_VIOLATION,
-		            "a forbidden system call; which one is unknown, for its process was "
-		            "gone before it could be read");
+		            "a forbidden system call%s; which one is unknown, for its process was "
+		            "gone before it could be read",
+		            evidence->limits.max_procs == 1 ? ", or one that makes a process" : "");
 		return;
 	}
 	ret->has_syscall = true;

@@ -230,6 +230,9 @@ static bool is_excused(struct world *world, const struct subject *subject,
 	enum bh_kind kind = result->outcome.kind;
 	bool struck = kind == BH_KIND_INTERNAL || kind == BH_KIND_SANDBOX || kind == BH_KIND_SIGNAL;
 
+	/* killed while a call of its waited to be read */
+	struck |= kind == BH_KIND_VIOLATION && !result->outcome.has_syscall;
+
 	/* one that had failed by then gets no other attempt, and no task to blame */
 	if (subject->was_cancelled || world->has_deadline) {
 		world->report->n_cancelled++;
