@@ -235,19 +235,21 @@ static void handler_main(void *arg)
 
 /* ---- the reaper ---- */
 
-/* A /proc of the batch's own PID namespace, in a mount namespace of its own. The
- * launcher keeps that alive until it has told of the batch's end: taking mounts
- * down waits for other processors, which the last process would have to do. */
+/* A /proc of the batch's own PID namespace, in a mount namespace of its own. It shows
+ * no process that the reader may not look into, as the reaper, which counts what it
+ * has waited for. Of a reaper that doesn't stay, the launcher keeps the mounts until it
+ * has told of the batch's end: taking them down waits for other processors, which the
+ * last process would have to do. */
 static long mount_proc(struct bh_slot *slot)
 {
 	long r = call1(slot, SYS_unshare, CLONE_NEWNS);
 
 	if (r >= 0)
 		r = call5(slot, SYS_mount, "proc", "/proc", "proc",
-		          MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "subset=pid");
-	if (r >= 0)
+		          MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "subset=pid,hidepid=2");
+	if (r >= 0 && slot->plan->last_pid < 0)
 		r = call4(slot, SYS_openat, AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC, 0);
-	if (r >= 0)
+	if (r >= 0 && slot->plan->last_pid < 0)
 		slot->mount_namespace = (int)r;
 	return r;
 }
@@ -272,13 +274,47 @@ static void say_started(struct bh_slot *slot)
 		;
 }
 
+static void add_time(struct timeval *sum, const struct timeval *more)
+{
+	sum->tv_sec += more->tv_sec;
+	sum->tv_usec += more->tv_usec;
+	if (sum->tv_usec >= 1000000) {
+		sum->tv_sec++;
+		sum->tv_usec -= 1000000;
+	}
+}
+
+/* What is told of. */
+static void add_usage(struct rusage *sum, const struct rusage *more)
+{
+	add_time(&sum->ru_utime, &more->ru_utime);
+	add_time(&sum->ru_stime, &more->ru_stime);
+	if (more->ru_maxrss > sum->ru_maxrss)
+		sum->ru_maxrss = more->ru_maxrss;
+	sum->ru_minflt += more->ru_minflt;
+	sum->ru_majflt += more->ru_majflt;
+	sum->ru_nvcsw += more->ru_nvcsw;
+	sum->ru_nivcsw += more->ru_nivcsw;
+}
+
+/* Waits for any child, as wait4(2) does, and adds what it has used. */
+static long reap(struct bh_slot *slot, int *status, int options)
+{
+	struct rusage usage;
+	long pid = call4(slot, SYS_wait4, -1, status, options | __WALL, &usage);
+
+	if (pid > 0)
+		add_usage(&slot->usage, &usage);
+	return pid;
+}
+
 /* Waits until the handler has ended; orphans of the batch are reaped on the way. */
 static void await_handler(struct bh_slot *slot)
 {
 	int status;
 
 	for (;;) {
-		long pid = call4(slot, SYS_wait4, -1, &status, __WALL, NULL);
+		long pid = reap(slot, &status, 0);
 		if (pid == slot->handler)
 			break;
 		if (pid != -EINTR)
@@ -290,7 +326,7 @@ static void await_handler(struct bh_slot *slot)
 
 /* Without a PID namespace: kills what the handler left behind. Orphans come to
  * the reaper, which is their subreaper. */
-static void kill_children(const struct bh_slot *slot)
+static void kill_children(struct bh_slot *slot)
 {
 	char list[4096];
 
@@ -311,9 +347,62 @@ static void kill_children(const struct bh_slot *slot)
 				call2(slot, SYS_kill, pid, SIGKILL);
 			pid = 0;
 		}
-		if (call4(slot, SYS_wait4, -1, NULL, __WALL, NULL) == -ECHILD)
+		if (reap(slot, NULL, 0) == -ECHILD)
 			return;
 	}
+}
+
+/* Kills and reaps what the handler left behind, if there is anything. None can escape
+ * by a fork meanwhile: the kernel fails a fork of a process that is being killed. Only
+ * pid 1 may say "all"; where it can't be done, the reaper's own end does it. */
+static void clear_namespace(struct bh_slot *slot)
+{
+	int options = WNOHANG;
+
+	for (;;) {
+		long pid = reap(slot, NULL, options);
+		if (pid == -ECHILD)
+			return;
+		if (pid < 0 && pid != -EINTR)
+			leave(slot);
+		if (pid != 0)
+			continue;
+		if (call0(slot, SYS_getpid) != 1 || call2(slot, SYS_kill, -1, SIGKILL) < 0)
+			leave(slot);
+		options = 0;
+	}
+}
+
+/* The next process gets number 2, whatever there was before. */
+static bool count_anew(const struct bh_slot *slot)
+{
+	return call4(slot, SYS_pwrite64, slot->plan->last_pid, "1", 1, 0) == 1;
+}
+
+/* From `over` on the slot is the launcher's. It may see that before it is told to look:
+ * then nothing is taken back. */
+static bool say_over(struct bh_slot *slot)
+{
+	const uint64_t one = 1;
+
+	slot->go = 0;
+	__atomic_store_n(&slot->over, 1, __ATOMIC_RELEASE);
+	return call3(slot, SYS_write, slot->plan->over, &one, sizeof(one)) == sizeof(one) ||
+	       !bh_slot_is_over(slot);
+}
+
+/* Whether the reaper is there for another batch. Where it can't be, its end tells of
+ * this one's. */
+static bool stay(struct bh_slot *slot)
+{
+	if (slot->plan->last_pid < 0)
+		return false;
+	clear_namespace(slot);
+	bool counts_anew = count_anew(slot);
+	if (!slot->trial)
+		return counts_anew && say_over(slot);
+	slot->counts_anew = counts_anew;
+	return false;
 }
 
 /* The template has it: from here on its end can be seen. */
@@ -325,33 +414,39 @@ static void close_theirs(struct bh_slot *slot)
 	slot->template.theirs = -1;
 }
 
-void bh_reaper_main(void *arg)
+static void run_batch(struct bh_slot *slot)
 {
-	struct bh_slot *slot = arg;
-	bool namespaces = slot->plan->namespaces;
-
-	if (namespaces)
-		check(slot, BH_STEP_PROC, mount_proc(slot));
-	else
-		prepare_without(slot);
-	bh_await_word(&slot->go, 0, slot->plan->key);
+	const struct bh_child_plan *plan = slot->plan;
 
 	long pid = bh_raw_clone(CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD,
 	                        bh_slot_stack_top(slot, BH_STACK_HANDLER), &slot->handler_pidfd,
-	                        handler_main, slot, slot->plan->key);
+	                        handler_main, slot, plan->key);
 	check(slot, BH_STEP_CLONE, pid);
 	slot->handler = (pid_t)pid;
 	if (__atomic_load_n(&slot->doomed, __ATOMIC_SEQ_CST))
 		call2(slot, SYS_kill, pid, SIGKILL);
 
 	/* the handler was executed or has ended: CLONE_VFORK */
-	if (slot->failed_step == BH_STEP_NONE && !slot->trial && slot->plan->tell_started &&
-	    slot->plan->warm == BH_WARM_OFF)
+	if (slot->failed_step == BH_STEP_NONE && !slot->trial && plan->tell_started &&
+	    plan->warm == BH_WARM_OFF)
 		say_started(slot);
 	close_theirs(slot);
 	await_handler(slot);
-	if (!namespaces)
+	if (!plan->namespaces)
 		kill_children(slot);
-	call2(slot, SYS_getrusage, RUSAGE_CHILDREN, &slot->usage);
+}
+
+void bh_reaper_main(void *arg)
+{
+	struct bh_slot *slot = arg;
+
+	if (slot->plan->namespaces)
+		check(slot, BH_STEP_PROC, mount_proc(slot));
+	else
+		prepare_without(slot);
+	do {
+		bh_await_word(&slot->go, 0, slot->plan->key);
+		run_batch(slot);
+	} while (stay(slot));
 	leave(slot);
 }

@@ -184,7 +184,8 @@ static const int32_t own_calls[] = {
 	/* the spawner */
 	SYS_futex, SYS_clone,
 	/* a reaper */
-	SYS_mount, SYS_openat, SYS_read, SYS_sendmsg, SYS_wait4, SYS_kill, SYS_getrusage, SYS_close,
+	SYS_mount, SYS_openat, SYS_read, SYS_sendmsg, SYS_wait4, SYS_kill, SYS_close, SYS_getpid,
+	SYS_pwrite64,
 	/* a cleaner */
 	SYS_rt_sigaction,
 	/* both it and a handler */

@@ -36,10 +36,13 @@ struct bh_launcher {
 	size_t n_slots;
 	struct bh_templates templates;
 };
-#define BH_LAUNCHER_UNSET                                                                  \
-	((struct bh_launcher){                                                             \
-	        .signals = -1,                                                             \
-	        .plan = { .socket = -1, .executable = -1, .landlock = BH_LANDLOCK_UNSET }, \
-	        .templates = BH_TEMPLATES_UNSET })
+#define BH_LAUNCHER_UNSET                                                 \
+	((struct bh_launcher){ .signals = -1,                             \
+	                       .plan = { .socket = -1,                    \
+	                                 .last_pid = -1,                  \
+	                                 .over = -1,                      \
+	                                 .executable = -1,                \
+	                                 .landlock = BH_LANDLOCK_UNSET }, \
+	                       .templates = BH_TEMPLATES_UNSET })
 
 #endif

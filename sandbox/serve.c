@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +51,11 @@ int bh_serve_init(struct bh_launcher *l, uint64_t max_running, uint64_t max_reus
 
 	if (r < 0)
 		return r;
+	if (l->plan.last_pid >= 0) {
+		l->plan.over = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (l->plan.over < 0)
+			return bh_fail(err, errno, "event descriptor for reapers");
+	}
 	l->templates.mode = l->plan.warm;
 	l->templates.max_batches = max_reuse;
 	l->templates.slots = l->slots;
@@ -240,6 +246,23 @@ int bh_serve_message(struct bh_launcher *l, struct bh_error *err)
 
 /* ---- what comes by itself ---- */
 
+int bh_serve_over(struct bh_launcher *l, struct bh_error *err)
+{
+	uint64_t count;
+	int r = 0;
+
+	if (read(l->plan.over, &count, sizeof(count)) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < l->n_slots; i++) {
+		struct bh_slot *slot = &l->slots[i];
+		if (!slot->running || !bh_slot_is_over(slot))
+			continue;
+		r = end_slot(l, slot, err);
+		bh_slot_clear(slot);
+	}
+	return r;
+}
+
 int bh_serve_reaped(struct bh_launcher *l, pid_t pid, struct bh_error *err)
 {
 	for (size_t i = 0; i < l->n_slots; i++) {
@@ -318,7 +341,8 @@ static int serve_until_gone(struct bh_launcher *l, struct bh_error *err)
 {
 	struct pollfd polled[] = { { .fd = l->plan.socket, .events = POLLIN },
 		                   { .fd = l->signals, .events = POLLIN },
-		                   { .fd = l->templates.epoll, .events = POLLIN } };
+		                   { .fd = l->templates.epoll, .events = POLLIN },
+		                   { .fd = l->plan.over, .events = POLLIN } };
 
 	for (;;) {
 		int r = wait_for_work(l, polled, BH_COUNT_OF(polled), err);
@@ -327,6 +351,8 @@ static int serve_until_gone(struct bh_launcher *l, struct bh_error *err)
 		if (r == 0)
 			continue;
 		r = polled[2].revents ? bh_templates_serve(&l->templates, err) : 0;
+		if (r == 0 && polled[3].revents)
+			r = bh_serve_over(l, err);
 		if (r == 0 && polled[1].revents)
 			r = reap(l, err);
 		if (r < 0)
@@ -340,11 +366,11 @@ static int serve_until_gone(struct bh_launcher *l, struct bh_error *err)
 }
 
 /* Without a PID namespace nothing else ends what runs, and cgroups can be removed
- * only when it has ended. */
+ * only when it has ended. With one it ends with its reaper, and no reaper may stay. */
 static void kill_everything(struct bh_launcher *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (l->slots[i].running || l->plan.warm != BH_WARM_OFF)
+		if (!l->plan.namespaces && (l->slots[i].running || l->plan.warm != BH_WARM_OFF))
 			bh_slot_kill(&l->slots[i]);
 		else
 			bh_slot_kill_reaper(&l->slots[i]);

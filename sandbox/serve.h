@@ -7,7 +7,8 @@
  *
  *              ┌──────────── SPAWN ────────────┐
  *              │                               ▼
- *   slot:    free ◀── its reaper ended: ENDED ── running ◀── KILL
+ *   slot:    free ◀── its reaper ended, or ── running ◀── KILL
+ *                     says that it is over: ENDED
  *
  * A slot has one batch at a time, whose descriptors are its own from SPAWN to ENDED.
  * With warm handlers its template decides when a batch has ended
@@ -22,10 +23,11 @@
 
 struct bh_launcher;
 
-/* Makes the slots and what their templates share, of which the plan says the mode;
- * `max_reuse` is for templates that are reused. Batches are served when the rest of
- * the plan is there. Errors: -EINVAL for more slots than there are ids, -ENOMEM;
- * those of bh_templates_init. */
+/* Makes the slots, what reapers that stay share, where `last_pid` says that any do, and
+ * what templates share, of which the plan says the mode; `max_reuse` is for templates
+ * that are reused. Batches are served when the rest of the plan is there. Errors:
+ * -EINVAL for more slots than there are ids, -ENOMEM; those of eventfd(2) and of
+ * bh_templates_init. */
 BH_MUST_CHECK
 int bh_serve_init(struct bh_launcher *l, uint64_t max_running, uint64_t max_reuse,
                   struct bh_error *err);
@@ -39,6 +41,10 @@ int bh_serve_message(struct bh_launcher *l, struct bh_error *err);
 /* The child `pid` has ended and was waited for: its batch, if it had one, is over. */
 BH_MUST_CHECK
 int bh_serve_reaped(struct bh_launcher *l, pid_t pid, struct bh_error *err);
+
+/* The plan's `over` is readable: ends the batches whose reapers say that they are. */
+BH_MUST_CHECK
+int bh_serve_over(struct bh_launcher *l, struct bh_error *err);
 
 /* Does what falls due at a time: kills the batches whose processes have used up
  * their CPU time together, and templates that are past waiting for. */

@@ -143,6 +143,15 @@ static int plan_confinement(struct bh_launcher *l, const int *fds, const char **
 	return r;
 }
 
+/* A reaper that stays for more than one batch is one that can make its namespace count
+ * anew, and that holds nothing of a batch: no template, no scratch. */
+static int open_last_pid(const struct bh_child_plan *plan)
+{
+	if (!plan->namespaces || plan->warm != BH_WARM_OFF || plan->scratch.wanted)
+		return -1;
+	return open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+}
+
 static int check_warm(const struct bh_launcher *l, const char **stage, struct bh_error *err)
 {
 	if (l->plan.warm != BH_WARM_FORK || l->plan.namespaces)
@@ -173,6 +182,7 @@ int bh_launcher_set_up(struct bh_launcher *l, const struct bh_message_configure 
 	l->limits = configure->limits;
 	bh_scratch_plan(configure->scratch_bytes, &l->plan.scratch);
 
+	l->plan.last_pid = open_last_pid(&l->plan);
 	r = check_warm(l, stage, err);
 	if (r == 0)
 		r = bh_serve_init(l, configure->max_running, configure->max_reuse, err);

@@ -161,19 +161,29 @@ int bh_slot_open(struct bh_slot *slot, struct bh_error *err)
 	return bh_fail(err, slot->failed_code, "start the spawner of a batch");
 }
 
-int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err)
+void bh_slot_clear(struct bh_slot *slot)
 {
-	if (slot->reaper != 0)
-		return 0;
-	slot->go = 0;
 	slot->doomed = false;
 	slot->failed_step = BH_STEP_NONE;
 	slot->failed_code = 0;
-	slot->mount_namespace = -1;
 	slot->handler_pidfd = -1;
 	slot->handler = 0;
 	slot->ended = false;
 	slot->usage = (struct rusage){ .ru_maxrss = 0 };
+}
+
+bool bh_slot_is_over(struct bh_slot *slot)
+{
+	return __atomic_exchange_n(&slot->over, 0, __ATOMIC_ACQ_REL) != 0;
+}
+
+int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err)
+{
+	if (slot->reaper != 0)
+		return 0;
+	slot->go = slot->over = 0;
+	slot->mount_namespace = -1;
+	bh_slot_clear(slot);
 
 	uint32_t before = slot->answered;
 	__atomic_add_fetch(&slot->asked, 1, __ATOMIC_RELEASE);

@@ -8,10 +8,11 @@
  *
  * The spawner is a thread of the launcher, one for each slot and as old as it. It
  * loads the filter once; what it clones inherits it, and its listener is the slot's
- * for good. It clones a reaper for the next batch, which makes all that needs no
- * batch (PID and mount namespace, /proc) and waits to be told to go: so a batch
- * finds its sandbox made. All three run in the launcher's memory and report by
- * leaving values in the slot. Source: clone(2), seccomp(2), futex(2). */
+ * for good. It clones a reaper, which makes all that needs no batch (PID and mount
+ * namespace, /proc) and waits to be told to go: so a batch finds its sandbox made.
+ * Where it can, the reaper stays for the slot's next batch (sandbox/child.h); else
+ * there is one for each. All three run in the launcher's memory and report by leaving
+ * values in the slot. Source: clone(2), seccomp(2), futex(2). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,6 +66,8 @@ struct bh_child_plan {
 	struct bh_scratch scratch; /* where there are namespaces */
 	int socket;                /* to the supervisor */
 	bool tell_started;         /* to the supervisor, where it isn't told anyway */
+	int last_pid;              /* by which a staying reaper counts anew; -1: none stays */
+	int over;                  /* eventfd that staying reapers write to */
 	enum bh_warm_mode warm;
 	int executable;     /* descriptor of an ELF handler; -1 for a script */
 	const char *script; /* path of a script as its interpreter gets it */
@@ -87,19 +90,21 @@ struct bh_slot {
 	int listener;      /* owned, of the filter; -1 where none, or given away */
 
 	/* between the launcher and the reaper */
-	pid_t reaper; /* 0 where there is none */
-	uint32_t go;  /* 1: there is a batch; a futex */
-	bool doomed;  /* without a PID namespace: killed, perhaps before there was a handler */
+	pid_t reaper;  /* 0 where there is none */
+	uint32_t go;   /* 1: there is a batch; a futex */
+	uint32_t over; /* 1: its batch has ended, and the reaper waits for another */
+	bool doomed;   /* without a PID namespace: killed, perhaps before there was a handler */
 
 	struct bh_template template; /* in warm mode; a reaper is a template's then */
 
-	/* written by spawner, reaper and handler, read after the reaper's end */
+	/* written by spawner, reaper and handler, read after the batch's end */
 	enum bh_child_step failed_step;
 	int failed_code;       /* positive errno value */
-	int mount_namespace;   /* holds it until after the end: see mount_proc; -1 where none */
+	int mount_namespace;   /* of a reaper that doesn't stay: see mount_proc; -1 where none */
 	int handler_pidfd;     /* -1 until cloned; closed by the launcher at the end */
 	pid_t handler;         /* in the reaper's PID namespace */
 	bool counts_processes; /* trial: RLIMIT_NPROC is counted by namespace */
+	bool counts_anew;      /* trial: `last_pid` works */
 	bool ended;            /* the handler's end was seen: */
 	int wait_status;
 	struct rusage usage; /* of the handler and all that the reaper waited for */
@@ -127,9 +132,16 @@ int bh_slot_open(struct bh_slot *slot, struct bh_error *err);
 BH_MUST_CHECK
 int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err);
 
-/* Lets the reaper begin. The slot's descriptors and `trial` are set. When it has
- * ended, which its parent, the launcher, is told of, the slot says how. */
+/* Lets the reaper begin. The slot's descriptors and `trial` are set. The slot says how
+ * the batch has ended when it is over, or when the reaper has ended, which its parent,
+ * the launcher, is told of. */
 void bh_slot_go(struct bh_slot *slot);
+
+/* True once after a batch whose reaper stays; the plan's `over` is readable then. */
+bool bh_slot_is_over(struct bh_slot *slot);
+
+/* Forgets a batch that was over. Its descriptors are closed. */
+void bh_slot_clear(struct bh_slot *slot);
 
 /* Sends a signal to the handler's own process. False where there is none yet. */
 bool bh_slot_signal(const struct bh_slot *slot, int number);

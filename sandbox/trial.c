@@ -36,6 +36,8 @@ static int try_child(struct bh_launcher *l, const char **stage, struct bh_error 
 	slot->context = slot->results = slot->out = slot->err = -1;
 	bh_fd_done(&slot->handler_pidfd);
 	bh_fd_done(&slot->mount_namespace);
+	if (!slot->counts_anew)
+		bh_fd_done(&l->plan.last_pid);
 	if (slot->failed_step == BH_STEP_NONE)
 		return 0;
 	*stage = bh_child_step_name(slot->failed_step);

@@ -15,8 +15,6 @@
 #define ENTRY_BYTES 4096
 
 enum layer {
-	PROC,
-	PID_NAMESPACE,
 	CGROUP,
 	CGROUP_NAMESPACE,
 	OWN_ID,
@@ -28,19 +26,16 @@ enum layer {
 };
 
 static const struct {
-	const char *name;
-	const char *without; /* the launcher; NULL: by the layer's name */
+	const char *name; /* of the launcher, too */
 	const char *what;
 } layers[LAYERS] = {
-	[PROC] = { "proc", NULL, "a mount namespace with a /proc of the batch" },
-	[PID_NAMESPACE] = { "pid-namespace", "pid-namespace-and-proc", "a PID namespace" },
-	[CGROUP] = { "cgroup", NULL, "joining a cgroup and reading what it counted" },
-	[CGROUP_NAMESPACE] = { "cgroup-namespace", NULL, "a cgroup namespace" },
-	[OWN_ID] = { "own-id", NULL, "ids that own nothing" },
-	[RLIMITS] = { "rlimits", NULL, "resource limits" },
-	[CAPABILITIES] = { "capabilities", NULL, "dropping capabilities" },
-	[LANDLOCK] = { "landlock", NULL, "Landlock" },
-	[SECCOMP] = { "seccomp", NULL, "the filter of system calls, with its listener" },
+	[CGROUP] = { "cgroup", "joining a cgroup and reading what it counted" },
+	[CGROUP_NAMESPACE] = { "cgroup-namespace", "a cgroup namespace" },
+	[OWN_ID] = { "own-id", "ids that own nothing" },
+	[RLIMITS] = { "rlimits", "resource limits" },
+	[CAPABILITIES] = { "capabilities", "dropping capabilities" },
+	[LANDLOCK] = { "landlock", "Landlock" },
+	[SECCOMP] = { "seccomp", "the filter of system calls, with its listener" },
 };
 
 enum side_id {
@@ -100,8 +95,7 @@ static int cast_open(struct cast *cast, struct bh_error *err)
 	if (r == 0)
 		r = open_unisolated(cast, err);
 	for (size_t i = 0; r == 0 && i < LAYERS; i++)
-		r = open_without(cast, FIRST_LAYER + i,
-		                 layers[i].without ? layers[i].without : layers[i].name, err);
+		r = open_without(cast, FIRST_LAYER + i, layers[i].name, err);
 	return r;
 }
 
@@ -115,11 +109,9 @@ static void add_whole(struct cast *cast, size_t side, const char *name, const ch
 	measure_add(cast->us[FLOOR], cast->us[side], rounds, figure, report);
 }
 
-/* Without its PID namespace a batch goes without its /proc too: then the one that
- * lacks only that is what it is compared with. */
 static void add_layer(struct cast *cast, size_t layer, size_t rounds, struct bench_report *report)
 {
-	const double *with = cast->us[layer == PID_NAMESPACE ? FIRST_LAYER + PROC : NOTHING];
+	const double *with = cast->us[NOTHING];
 	const double *without = cast->us[FIRST_LAYER + layer];
 	struct bench_figure figure = { .unit = "us" };
 	double costs[MEASURE_MAX_ROUNDS];

@@ -12,14 +12,13 @@
 #include "sandbox/cgroup.h"
 /* the real one: what stands in for a call is made */
 #undef bh_raw6
-#undef bh_raw_clone
 #include "sandbox/rawcall.h"
 
 #ifndef WITHOUT
 #error "the build defines WITHOUT, the name of the layer that is left out"
 #endif
 
-#define MAX_CALLS 4
+#define MAX_CALLS 3
 #define ANY       (-1L) /* first argument */
 
 struct call {
@@ -29,21 +28,14 @@ struct call {
 
 struct layer {
 	const char *name;
-	unsigned long clone_flags;
 	struct call calls[MAX_CALLS];
 	bool no_cgroup;
 };
 
 static const struct layer layers[] = {
 	{ .name = WITHOUT_NOTHING },
-	/* a /proc can't be mounted for a PID namespace of the host's */
-	{ .name = "pid-namespace-and-proc",
-	  .clone_flags = CLONE_NEWPID,
-	  .calls = { { SYS_unshare, CLONE_NEWNS }, { SYS_mount, ANY } } },
 	{ .name = "cgroup", .no_cgroup = true },
 	{ .name = "cgroup-namespace", .calls = { { SYS_unshare, CLONE_NEWCGROUP } } },
-	/* the file system and the mount namespace that it needs */
-	{ .name = "proc", .calls = { { SYS_unshare, CLONE_NEWNS }, { SYS_mount, ANY } } },
 	/* root's handlers change their ids, an ordinary user's their user namespace */
 	{ .name = "own-id",
 	  .calls = { { SYS_setresuid, ANY },
@@ -81,11 +73,6 @@ bool without_drops(long number, long first)
 long without_answer(long number)
 {
 	return number == SYS_seccomp ? bh_raw2(SYS_eventfd2, 0, EFD_CLOEXEC) : 0;
-}
-
-unsigned long without_clone_flags(void)
-{
-	return left_out->clone_flags;
 }
 
 /* The linker sends the launcher's call here (--wrap). Below a root that doesn't

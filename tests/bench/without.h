@@ -10,8 +10,8 @@
  * succeeded. They stay in the build tree: nothing that is installed can do this.
  *
  * What a launcher enters once for all of its batches (mount, network, IPC, UTS
- * and user namespace, root) is not in the list: it costs when a launcher starts,
- * which the row `start` shows. */
+ * and user namespace, root) and a slot's reaper for all of the slot's (PID namespace,
+ * /proc) is not in the list: it costs when these start, which the row `start` shows. */
 
 #include <stdbool.h>
 
@@ -25,6 +25,5 @@
 bool without_drops(long number, long first);
 /* What it is told to have returned. */
 long without_answer(long number);
-unsigned long without_clone_flags(void);
 
 #endif

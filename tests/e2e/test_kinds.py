@@ -56,6 +56,21 @@ class Kinds(Case):
         self.assert_status(run, 1)
         self.expect(run.error, "handler", "no model\n é$", task_id=None, exit_status=9)
 
+    # ---- what was used ----
+
+    def test_usage_is_that_of_the_batch_alone(self):
+        handler = self.handler("give(lambda task: len(b'x' * (200 << 20)) "
+                               "if task['id'] == 'large' else 0)")
+        run = self.bulkhead("run", "-j", "1", "--max-tasks", "1", "--tasks",
+                            self.tasks({"id": "small"}, {"id": "large"}, {"id": "again"}),
+                            "--", handler)
+        self.assert_status(run, 0)
+        small, large, again = (result["usage"] for result in run.results)
+        self.assertGreater(large["max_rss_bytes"], 200 << 20)
+        for name in ("max_rss_bytes", "minor_faults"):
+            self.assertLess(again[name], large[name] / 2)
+            self.assertLess(small[name], large[name] / 2)
+
     # ---- ends of the process ----
 
     def test_exit(self):

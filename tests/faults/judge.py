@@ -27,7 +27,7 @@ PROCESSES = 1 + 256  # --max-procs and --max-threads
 ATTEMPTS = {
     "shadow": "ENOENT", "home": "ENOENT", "sys": "ENOENT", "device": "ENOENT",
     "write-root": "EROFS", "write-usr": "EROFS", "write-tmp": "EROFS",
-    "proc-of-others": "ENOENT", "proc-of-reaper": "EACCES", "proc-of-host": "ENOENT",
+    "proc-of-others": "ENOENT", "proc-of-reaper": "ENOENT", "proc-of-host": "ENOENT",
     "proc-write": "EROFS", "landlock-signal": "EPERM", "raise-limit": "EPERM",
     "lock-memory": "EPERM", "priority": "EACCES", "no-new-privs": "1", "become-root": "EPERM",
     "own": "EROFS", "session": "EPERM", "pid": "2", "parent": "1", "socket": "EACCES",

@@ -4,8 +4,8 @@
  * between the sockets and the processes (sandbox/serve.c, request.c, template.c and
  * ended.c), where no_processes.h is in the place of these. The first two bytes of an
  * input say what kind of launcher it is, the others are steps: a message of the
- * supervisor's, a word of a template's, an end, an order that is carried out, time
- * that passes, something that fails.
+ * supervisor's, a word of a template's, an end, a reaper that stays, an order that is
+ * carried out, time that passes, something that fails.
  *
  * What comes of each message is worked out beforehand, from ipc/wire/message.h: it is
  * refused, or done. Each batch ends once, and when all is killed none is left; no
@@ -153,17 +153,23 @@ static void serve_templates(struct supervisor *s)
 		keep(s, bh_templates_serve(&s->l->templates, NULL));
 }
 
+static void end_handler(struct bh_slot *slot, bool is_seen, uint8_t how)
+{
+	static const int statuses[] = { 0, 7 << 8, 9, 6 | 0x80 };
+
+	slot->ended = is_seen;
+	slot->wait_status = statuses[how >> 1 & 3];
+}
+
 /* In the way that the reaper leaves it in the slot. */
 static void end_processes(struct supervisor *s, struct bh_slot *slot, uint8_t how)
 {
-	static const int statuses[] = { 0, 7 << 8, 9, 6 | 0x80 };
 	struct nobody *nobody = nobody_of(slot);
 
 	if (slot->reaper == 0)
 		return;
 	if (slot->handler_pidfd >= 0) {
-		slot->ended = how & 1;
-		slot->wait_status = statuses[how >> 1 & 3];
+		end_handler(slot, how & 1, how);
 	} else if (how & 1) {
 		slot->failed_step = BH_STEP_PROC;
 		slot->failed_code = EPERM;
@@ -178,6 +184,27 @@ static void step_end(struct supervisor *s, struct input *input)
 	struct bh_slot *slot = pick_slot(s, input);
 
 	end_processes(s, slot, take_byte(input));
+}
+
+/* The reaper stays, or, which the launcher may see before or after, doesn't in the end. */
+static void step_over(struct supervisor *s, struct input *input)
+{
+	struct bh_slot *slot = pick_slot(s, input);
+	uint8_t how = take_byte(input);
+	const uint64_t one = 1;
+
+	if (s->l->plan.last_pid < 0 || slot->reaper == 0 || slot->go == 0)
+		return;
+	if (slot->handler_pidfd >= 0)
+		end_handler(slot, true, how);
+	nobody_of(slot)->dies = false;
+	slot->go = 0;
+	slot->over = 1;
+	must(write(s->l->plan.over, &one, sizeof(one)) == sizeof(one));
+	if (how & 0x40)
+		end_processes(s, slot, how);
+	if (!(how & 0x80))
+		keep(s, bh_serve_over(s->l, NULL));
 }
 
 /* The launcher has no such child. */
@@ -267,8 +294,8 @@ static void step_fail(struct supervisor *s, struct input *input)
 static void take_step(struct supervisor *s, struct input *input)
 {
 	static void (*const steps[])(struct supervisor * s, struct input * input) = {
-		step_message, step_end,  step_word, step_handler_takes,
-		step_clean,   step_time, step_fail, step_stranger,
+		step_message, step_end,  step_word,     step_handler_takes, step_clean,
+		step_time,    step_fail, step_stranger, step_over,
 	};
 
 	steps[take_byte(input) % BH_COUNT_OF(steps)](s, input);
@@ -311,6 +338,7 @@ static void start(struct supervisor *s, struct bh_launcher *l, struct input *inp
 {
 	static char *none[] = { NULL };
 	uint8_t kind = take_byte(input);
+	uint8_t how = take_byte(input);
 	int pair[2];
 
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
@@ -324,10 +352,12 @@ static void start(struct supervisor *s, struct bh_launcher *l, struct input *inp
 	l->plan.warm = (enum bh_warm_mode)(kind % 3);
 	l->plan.namespaces = kind & 4 || l->plan.warm == BH_WARM_FORK;
 	l->plan.confined = kind & 8;
+	if (how & 0x80 && l->plan.namespaces && l->plan.warm == BH_WARM_OFF)
+		l->plan.last_pid = eventfd(0, EFD_CLOEXEC);
 	l->limits = BH_LIMITS_DEFAULT;
 	l->limits.cpu_time_us = kind & 16 ? BH_UNLIMITED : 1;
-	must(bh_serve_init(l, 1 + take_byte(input) % MOST_SLOTS, kind & 32 ? 2 : BH_UNLIMITED,
-	                   NULL) == 0);
+	must(bh_serve_init(l, 1 + (how & 0x7f) % MOST_SLOTS, kind & 32 ? 2 : BH_UNLIMITED, NULL) ==
+	     0);
 }
 
 /* The supervisor is gone; so are the launcher's processes, and then itself. */
@@ -353,6 +383,8 @@ static void end(struct supervisor *s)
 	bh_fd_done(&l->templates.epoll);
 	bh_fd_done(&l->templates.wake);
 	bh_fd_done(&l->signals);
+	bh_fd_done(&l->plan.last_pid);
+	bh_fd_done(&l->plan.over);
 	bh_fd_done(&l->plan.socket);
 	free(l->slots);
 }

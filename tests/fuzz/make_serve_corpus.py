@@ -16,11 +16,12 @@ TERM, ALL = 1, 2  # enum bh_kill
 READY, ENDED, NO_FORK = 1, 2, 3  # enum bh_warm_type
 
 
-def launcher(warm=OFF, slots=2, namespaces=True, confined=True, no_cpu_limit=True, twice=False):
+def launcher(warm=OFF, slots=2, namespaces=True, confined=True, no_cpu_limit=True, twice=False,
+             stays=False):
     """The first byte's flags, with the mode as its rest by 3."""
     flags = 4 * namespaces + 8 * confined + 16 * no_cpu_limit + 32 * twice
     kind = next(flags + high for high in (0, 64, 128) if (flags + high) % 3 == warm)
-    return bytes([kind, slots - 1])
+    return bytes([kind, 128 * stays + slots - 1])
 
 
 def message(kind, slot=0, n_fds=0, how=0, size=None):
@@ -57,6 +58,10 @@ def time(how):
     return bytes([5, how])
 
 
+def over(slot=0, how=0, dies=False, is_unseen=False):
+    return bytes([8, slot, how + 0x40 * dies + 0x80 * is_unseen])
+
+
 FAIL = bytes([6])
 STRANGER = bytes([7, 1])
 USED_UP, LATER, ALONE = 1, 2, 4
@@ -75,6 +80,17 @@ SEEDS = {
     "batch-term": launcher() + spawn() + kill(how=TERM) + kill() + end(how=5),
     "batch-cpu-time": launcher(no_cpu_limit=False) + spawn() + time(USED_UP) + end(how=5),
     "reaper-ended-alone": launcher() + spawn() + end() + end() + spawn() + end(),
+    # reapers that stay
+    "over": launcher(stays=True) + (spawn() + over()) * 3,
+    "over-side-by-side": launcher(slots=3, stays=True) + spawn(0) + spawn(2) + over(2) + spawn(1)
+    + over(0) + over(1),
+    "over-not-executed": launcher(stays=True) + spawn() + over() + FAIL * 2 + spawn() + over(),
+    "over-killed": launcher(stays=True) + spawn() + kill() + over(how=4) + spawn() + over(),
+    "over-then-reaped": launcher(stays=True) + spawn() + over(is_unseen=True) + end() + spawn(1)
+    + over(1) + spawn() + over(),
+    "over-and-dies": launcher(stays=True) + spawn() + over(dies=True) + spawn() + over(),
+    "reaped-though-it-stays": launcher(stays=True) + spawn() + end() + end(how=0) + spawn() + over(),
+    "over-cpu-time": launcher(no_cpu_limit=False, stays=True) + spawn() + time(USED_UP) + over(how=4),
     "stranger": launcher() + STRANGER + spawn() + STRANGER,
     # what is refused
     "spawn-twice": launcher() + spawn() + spawn(),

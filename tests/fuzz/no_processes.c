@@ -64,24 +64,41 @@ int bh_slot_open(struct bh_slot *slot, struct bh_error *err)
 }
 
 /* What is forgotten here and was open still is missed at the end. */
+static void forget_batch(struct bh_slot *slot)
+{
+	slot->failed_step = BH_STEP_NONE;
+	slot->failed_code = 0;
+	slot->handler_pidfd = -1;
+	slot->handler = 0;
+	slot->ended = false;
+	slot->usage = (struct rusage){ .ru_maxrss = 0 };
+}
+
+bool bh_slot_is_over(struct bh_slot *slot)
+{
+	must(slot->plan->last_pid >= 0);
+	return BH_TAKE(slot->over, 0) != 0;
+}
+
+void bh_slot_clear(struct bh_slot *slot)
+{
+	must(nobody_of(slot) && !slot->running && slot->handler_pidfd < 0);
+	forget_batch(slot);
+}
+
 int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err)
 {
 	must(nobody_of(slot) && slot->stacks);
 	if (slot->reaper != 0)
 		return 0;
-	slot->go = 0;
-	slot->failed_step = BH_STEP_NONE;
-	slot->failed_code = 0;
+	slot->go = slot->over = 0;
 	slot->mount_namespace = -1;
-	slot->handler_pidfd = -1;
-	slot->handler = 0;
-	slot->ended = false;
-	slot->usage = (struct rusage){ .ru_maxrss = 0 };
+	forget_batch(slot);
 	if (BH_TAKE(nobodies.next_fails, false))
 		return fail(slot, BH_STEP_REAPER, err);
 	slot->reaper = ++nobodies.last_pid;
 	nobody_of(slot)->dies = false;
-	if (slot->plan->namespaces)
+	if (slot->plan->namespaces && slot->plan->last_pid < 0)
 		slot->mount_namespace = descriptor();
 	return 0;
 }

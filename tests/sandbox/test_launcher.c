@@ -116,7 +116,7 @@ END_TEST
 START_TEST(proc_shows_the_batch_alone)
 {
 	driver_shell(&d, "cd /proc; echo *");
-	ck_assert_str_eq(d.text, "1 2 self thread-self\n");
+	ck_assert_str_eq(d.text, "2 self thread-self\n");
 }
 END_TEST
 
@@ -171,6 +171,32 @@ START_TEST(forks_work_where_they_are_allowed_and_leave_nothing)
 	driver_run(&d, options); /* ends only when nobody holds the pipe */
 	ck_assert_int_eq(d.n_calls, 0);
 	ck_assert_str_eq(d.text, "child\n");
+}
+END_TEST
+
+/* One after another in the same slot, whose reaper stays where it can. */
+START_TEST(nothing_of_a_batch_is_left_for_the_next)
+{
+	const char *const args[] = {
+		"-c",
+		"cd /proc; echo *; sleep 1000 & setsid sleep 1000 & (sleep 1000 & sleep 1000) & "
+		"(trap '' TERM; sleep 1000) &",
+		NULL
+	};
+	struct bh_sandbox_options options = driver_options("/bin/sh", args);
+	char expected[256] = "";
+
+	options.limits.max_procs = 16;
+	driver_start(&d, &options);
+	for (int i = 0; i < 5; i++) {
+		driver_spawn(&d, 0);
+		driver_finish(&d);
+		ck_assert_int_eq(d.ended.by, BH_ENDED_EXITED);
+		ck_assert_int_eq(d.ended.wait_status, 0);
+		strcat(expected, "2 self thread-self\n");
+		ck_assert_str_eq(d.text, expected);
+	}
+	bh_sandbox_free(d.sandbox);
 }
 END_TEST
 
@@ -410,8 +436,8 @@ START_TEST(two_batches_run_side_by_side_and_apart)
 	driver_read(&d);
 	driver_read(&other);
 	bh_sandbox_free(d.sandbox);
-	ck_assert_str_eq(d.text, "1 2 self thread-self\n");
-	ck_assert_str_eq(other.text, "1 2 self thread-self\n");
+	ck_assert_str_eq(d.text, "2 self thread-self\n");
+	ck_assert_str_eq(other.text, "2 self thread-self\n");
 }
 END_TEST
 
@@ -477,6 +503,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(end, a_handler_dies_of_the_signal_that_it_raises, 0,
 	                    (int)BH_COUNT_OF(deadly));
 	tcase_add_test(end, a_fork_is_reported_where_one_process_is_allowed);
+	tcase_add_test(end, nothing_of_a_batch_is_left_for_the_next);
 	tcase_add_test(end, forks_work_where_they_are_allowed_and_leave_nothing);
 	tcase_add_test(end, a_term_reaches_the_handler);
 	tcase_add_loop_test(end, a_kill_of_all_ends_children_and_orphans_too, 0, 2);
