@@ -393,6 +393,11 @@ static int receive_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *re
 	return r;
 }
 
+bool bh_sandbox_has_taken_in(const struct bh_sandbox *sandbox)
+{
+	return sandbox->n_events > 0;
+}
+
 int bh_sandbox_next_event(struct bh_sandbox *sandbox, struct bh_sandbox_event *ret,
                           struct bh_error *err)
 {

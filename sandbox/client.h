@@ -106,6 +106,10 @@ struct bh_sandbox_event {
 	struct bh_message_ended ended;
 };
 
+/* Whether there are events that were taken in while a message waited for room: those
+ * don't make the descriptor readable. */
+bool bh_sandbox_has_taken_in(const struct bh_sandbox *sandbox);
+
 /* Returns 1 and an event, 0 where there is none yet, or an error when the
  * launcher is lost (-EPIPE) or broke the protocol (-EPROTO): then every handler
  * is dead or dying; free the sandbox, which waits for that. */

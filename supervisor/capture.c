@@ -95,15 +95,12 @@ int bh_capture_drain(struct bh_capture *capture, struct bh_error *err)
 {
 	if (capture->fd < 0)
 		return 0;
-	ssize_t left = fcntl(capture->fd, F_GETPIPE_SZ);
-	ssize_t n;
-
+	ssize_t n = read_chunk(capture);
+	ssize_t left = n > 0 ? fcntl(capture->fd, F_GETPIPE_SZ) : 0;
 	if (left < 0)
 		return bh_fail(err, errno, "size of an output pipe");
-	do {
+	for (left -= n; n > 0 && left > 0; left -= n)
 		n = read_chunk(capture);
-		left -= n;
-	} while (n > 0 && left > 0);
 	return n < 0 && n != -EAGAIN ? bh_fail(err, (int)-n, "read output") : 0;
 }
 

@@ -84,7 +84,8 @@ static void read_taken_in(struct bh_executor *executor)
 {
 	struct bh_error error = BH_ERROR_UNSET;
 
-	if (!BH_TAKE(executor->sent, false) || !executor->sandbox)
+	if (!BH_TAKE(executor->sent, false) || !executor->sandbox ||
+	    !bh_sandbox_has_taken_in(executor->sandbox))
 		return;
 	if (read_sandbox(executor, &error) < 0)
 		bh_executor_give_up_sandbox(executor, &error);

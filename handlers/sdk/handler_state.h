@@ -53,6 +53,9 @@ struct bh_handler {
 	const uint8_t *first_tasks[BH_FIRST_TASKS]; /* of a batch that has no more */
 };
 
+/* True where this process ends with the batch that it has: cold, or a fork. */
+bool bh_handler_has_last_batch(void);
+
 /* Reads an array of str, in place. `*ret_ids` is where the first one starts. */
 bool bh_reader_ids(struct bh_reader *reader, uint32_t *ret_count, const void **ret_ids,
                    const void **ret_end);

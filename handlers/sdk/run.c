@@ -102,7 +102,8 @@ static int run_batch(int (*on_task)(struct bh_handler *, const struct bh_handler
 	if (r == 0)
 		r = bh_batch_done(handler);
 	int status = r == 0 ? 0 : give_up(handler, r);
-	bh_handler_close(handler);
+	if (!bh_handler_has_last_batch()) /* the process's end does it in less time */
+		bh_handler_close(handler);
 	return status;
 }
 

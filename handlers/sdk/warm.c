@@ -9,6 +9,7 @@
 #include "bulkhead/warm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "bulkhead/handler.h"
+#include "handler_state.h"
 
 #define N_FDS    4 /* that come with a batch */
 #define NO_BATCH 3 /* /dev/null while there is none */
@@ -53,6 +55,8 @@ static int leave_output(void)
 static int take_places(const int *fds)
 {
 	for (size_t i = 0; i < N_FDS; i++) {
+		if (fds[i] == places[i])
+			continue;
 		if (dup2(fds[i], places[i]) < 0)
 			return -errno;
 		close(fds[i]);
@@ -60,8 +64,17 @@ static int take_places(const int *fds)
 	return 0;
 }
 
+/* What is received takes the lowest numbers that are free. So in a fresh fork, where no
+ * thread could take them before, the places are made free; where that can't be done, or
+ * there is a gap, the descriptors are moved. */
+static void free_places(void)
+{
+	if (fcntl(STDIN_FILENO, F_GETFD) >= 0)
+		(void)!close_range((unsigned int)places[0], (unsigned int)places[N_FDS - 1], 0);
+}
+
 /* Returns 1 with a batch on its descriptors, 0 where there will be none. */
-static int receive(struct bh_warm_batch *ret)
+static int receive(struct bh_warm_batch *ret, int flags)
 {
 	union {
 		struct cmsghdr header;
@@ -76,7 +89,7 @@ static int receive(struct bh_warm_batch *ret)
 	ssize_t n;
 
 	do
-		n = recvmsg(BH_WARM_FD, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(BH_WARM_FD, &message, flags);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n < 0 ? -errno : 0;
@@ -100,7 +113,8 @@ static int become_fork(void)
 	phase = IN_FORK;
 	if (setsid() < 0)
 		return -errno;
-	int r = receive(&batch);
+	free_places();
+	int r = receive(&batch, 0);
 	close(BH_WARM_FD);
 	if (r == 1 && batch.cpu_seconds > 0) {
 		struct rlimit limit = { .rlim_cur = batch.cpu_seconds,
@@ -188,7 +202,7 @@ static int take_next(void)
 	struct bh_warm_batch batch;
 
 	phase = IN_REUSE;
-	return receive(&batch);
+	return receive(&batch, MSG_CMSG_CLOEXEC); /* another thread may execute something */
 }
 
 /* Usage since the last batch. */
@@ -225,6 +239,11 @@ static int begin(void)
 	if (!say(&ready))
 		return -errno;
 	return getenv("BULKHEAD_REUSE") ? take_next() : serve_by_forks();
+}
+
+bool bh_handler_has_last_batch(void)
+{
+	return phase == IN_COLD_BATCH || phase == IN_FORK;
 }
 
 int bh_handler_next(int status)
