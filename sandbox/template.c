@@ -2,12 +2,14 @@
 #include "sandbox/template.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -321,6 +323,15 @@ static bool is_alone(const struct bh_slot *slot)
 	return bh_cgroup_tasks(&slot->plan->cgroup, &slot->cgroup) == 1;
 }
 
+/* It lies in the socket still, for the next fork to find: unix(7), SIOCOUTQ. */
+static bool is_untaken(const struct bh_template *template)
+{
+	int bytes;
+
+	return template->control >= 0 && ioctl(template->control, SIOCOUTQ, &bytes) == 0 &&
+	       bytes > 0;
+}
+
 static int on_ended(struct bh_templates *templates, struct bh_slot *slot,
                     const struct bh_warm_word *word, struct bh_error *err)
 {
@@ -328,6 +339,12 @@ static int on_ended(struct bh_templates *templates, struct bh_slot *slot,
 
 	if (template->state != BH_TEMPLATE_BUSY) {
 		condemn(slot, BH_ENDED_PROTOCOL, "it told of the end of a batch that it had not");
+		return 0;
+	}
+	if (is_untaken(template)) {
+		condemn(slot, BH_ENDED_PROTOCOL,
+		        "it told of the end of a batch and left that in "
+		        "the socket");
 		return 0;
 	}
 	template->end = *word;

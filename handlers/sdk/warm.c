@@ -154,6 +154,22 @@ static void reap_leftovers(void)
 		;
 }
 
+/* A fork that was killed early has left its batch in the socket, where the next one would
+ * find it. Without room for them, descriptors are not received. Returns false where the
+ * socket can't be looked at. */
+static bool discard_untaken(void)
+{
+	struct bh_warm_batch untaken;
+	struct iovec part = { .iov_base = &untaken, .iov_len = sizeof(untaken) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t n;
+
+	do
+		n = recvmsg(BH_WARM_FD, &message, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 || errno == EAGAIN;
+}
+
 static bool await_fork(pid_t pid)
 {
 	struct rusage usage;
@@ -163,7 +179,7 @@ static bool await_fork(pid_t pid)
 	do
 		ended = wait4(pid, &status, 0, &usage);
 	while (ended < 0 && errno == EINTR);
-	return ended == pid && say_ended(status, &usage);
+	return ended == pid && discard_untaken() && say_ended(status, &usage);
 }
 
 /* True when a batch is there; false at the launcher's end. */

@@ -9,6 +9,8 @@
  *                                    ◀──  BATCH (stdout, stderr, context, results)
  *   (is readable: forks; the fork
  *    takes BATCH and handles it)
+ *   (throws away a BATCH that its
+ *    fork died before it took)
  *   ENDED, of the fork               ──▶  what the fork left is killed
  *                                    ◀──  BATCH …
  *

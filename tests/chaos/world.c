@@ -26,6 +26,7 @@ struct world {
 	struct bh_store *store;
 	struct bh_executor *executors[EXECUTORS];
 	struct rules rules[EXECUTORS];
+	enum bh_warm_mode warm[EXECUTORS];
 	struct subject *subjects;
 	size_t n_subjects;
 	size_t n_submitted;
@@ -161,6 +162,8 @@ static void draw_rules(struct world *world, struct rules *rules)
 
 static bool open_executor(struct world *world, size_t number)
 {
+	static const enum bh_warm_mode modes[] = { BH_WARM_OFF,  BH_WARM_OFF,  BH_WARM_OFF,
+		                                   BH_WARM_FORK, BH_WARM_FORK, BH_WARM_REUSE };
 	struct bh_executor_options options = BH_EXECUTOR_DEFAULT;
 	const struct rules *rules = &world->rules[number];
 	struct bh_error err = BH_ERROR_UNSET;
@@ -178,6 +181,8 @@ static bool open_executor(struct world *world, size_t number)
 		                           .kinds = rules->kinds,
 		                           .keep_lease = draw(world, 2) };
 	options.poison = rules->poison;
+	options.warm = world->warm[number] = modes[draw(world, sizeof(modes) / sizeof(modes[0]))];
+	options.max_reuse = draw(world, 2) ? 1 + draw(world, 4) : BH_UNLIMITED;
 	int r = bh_executor_new(world->store, &options, &world->executors[number], &err);
 	if (r < 0)
 		complain(world, "executor", err.text);
@@ -223,15 +228,23 @@ static bool open_world(struct world *world)
 
 /* ---- results ---- */
 
+/* A template that is killed can have no batch, or cost it its fork. */
+static bool is_of_strikes(const struct world *world, const struct subject *subject,
+                          enum bh_kind kind)
+{
+	if (kind == BH_KIND_SPAWN)
+		return world->warm[subject->executor] != BH_WARM_OFF;
+	return kind == BH_KIND_INTERNAL || kind == BH_KIND_SANDBOX || kind == BH_KIND_SIGNAL;
+}
+
 /* Something that the driver did to it, or may have done. */
 static bool is_excused(struct world *world, const struct subject *subject,
                        const struct bh_result *result)
 {
-	enum bh_kind kind = result->outcome.kind;
-	bool struck = kind == BH_KIND_INTERNAL || kind == BH_KIND_SANDBOX || kind == BH_KIND_SIGNAL;
+	bool struck = is_of_strikes(world, subject, result->outcome.kind);
 
 	/* killed while a call of its waited to be read */
-	struck |= kind == BH_KIND_VIOLATION && !result->outcome.has_syscall;
+	struck |= result->outcome.kind == BH_KIND_VIOLATION && !result->outcome.has_syscall;
 
 	/* one that had failed by then gets no other attempt, and no task to blame */
 	if (subject->was_cancelled || world->has_deadline) {
@@ -239,9 +252,7 @@ static bool is_excused(struct world *world, const struct subject *subject,
 		return true;
 	}
 	for (size_t i = 0; i < result->n_attempt_log; i++)
-		struck |= result->attempt_log[i].kind == BH_KIND_INTERNAL ||
-		          result->attempt_log[i].kind == BH_KIND_SANDBOX ||
-		          result->attempt_log[i].kind == BH_KIND_SIGNAL;
+		struck |= is_of_strikes(world, subject, result->attempt_log[i].kind);
 	if (!struck || !(world->is_violent || world->is_short))
 		return false;
 	world->n_disturbed++;
@@ -413,6 +424,10 @@ static void check_strikes(struct world *world)
 	size_t most = world->n_launchers_killed * JOBS * 2 + world->n_below_killed;
 	char why[96];
 
+	/* when templates are killed as they warm up, no more are started */
+	for (size_t i = 0; i < EXECUTORS; i++)
+		if (world->warm[i] != BH_WARM_OFF)
+			return;
 	if (world->is_short || world->n_disturbed <= most)
 		return;
 	snprintf(why, sizeof(why), "%zu batches for %zu launchers and %zu others",

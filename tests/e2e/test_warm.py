@@ -115,6 +115,16 @@ class Forks(Warm):
         self.assertEqual([state["batches"] for state in states], [1, 1, 1, 1])
         self.assertEqual(len({state["started"] for state in states}), 1)
 
+    def test_a_batch_that_its_fork_died_before_is_no_other_forks(self):
+        early = ("import os, signal\nforks = [0]\n"
+                 "def count(): forks[0] += 1\n"
+                 "def die(): forks[0] % 2 and os.kill(os.getpid(), signal.SIGKILL)\n"
+                 "os.register_at_fork(before=count, after_in_child=die)")
+        run = self.run_warm(["state"] * 6, handler=self.warm(before=early))
+        self.assertEqual(self.kinds(run), ["signal", None] * 3)
+        for i, result in enumerate(run.results):
+            self.assertEqual(list(result["task_results"]), [f"t{i}"] if i % 2 else [])
+
     def test_two_jobs_have_a_template_each(self):
         states = self.values_of(["state"] * 20, jobs=2)
         self.assertEqual({state["batches"] for state in states}, {1})

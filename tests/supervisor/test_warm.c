@@ -76,6 +76,35 @@ START_TEST(a_context_of_any_size_reaches_a_warm_handler)
 }
 END_TEST
 
+/* It would be the next one's else, and so on for ever. */
+START_TEST(a_batch_that_its_fork_died_before_is_no_other_forks)
+{
+	struct run run;
+	char id[8];
+
+	run_init(&run, "untaken");
+	run.options.handler = BH_BUILD_DIR "/tests/untaken";
+	run.options.warm = BH_WARM_FORK;
+	run.options.jobs = 1;
+	run.options.limits.max_procs = _i == 0 ? 1 : 8; /* with and without a listener's say */
+	run_open(&run);
+	for (int i = 0; i < 8; i++) {
+		struct test_batch batch;
+		snprintf(id, sizeof(id), "t%d", i);
+		batch_init(&batch, id);
+		batch_add(&batch, id, NULL);
+		struct bh_result *result = run_batch(&run, &batch);
+		expect_kind(result, i % 2 ? BH_KIND_NONE : BH_KIND_SIGNAL);
+		ck_assert_uint_eq(result->n_task_results, i % 2 ? 1 : 0);
+		if (i % 2)
+			find_record(result, id);
+		bh_result_free(result);
+		batch_done(&batch);
+	}
+	run_done(&run);
+}
+END_TEST
+
 static const struct {
 	const char *why;
 	enum bh_warm_mode warm;
@@ -113,6 +142,7 @@ int main(void)
 	tcase_add_loop_test(tcase, batches_of_every_fate_leave_no_lease_and_no_descriptor_behind, 0,
 	                    COUNT(modes));
 	tcase_add_loop_test(tcase, a_context_of_any_size_reaches_a_warm_handler, 0, COUNT(modes));
+	tcase_add_loop_test(tcase, a_batch_that_its_fork_died_before_is_no_other_forks, 0, 2);
 	tcase_add_loop_test(tcase, what_warm_handlers_can_not_have_is_refused, 0, COUNT(refused));
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

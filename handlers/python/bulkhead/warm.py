@@ -69,6 +69,15 @@ def _become_fork(control):
     return seconds is not None
 
 
+def _discard_untaken(control):
+    """A fork that was killed early has left its batch in the socket, where the next one
+    would find it. Descriptors are not received."""
+    try:
+        control.recvmsg(BATCH.size, 0, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        pass
+
+
 def _reap_leftovers():
     """Processes that earlier batches made ours are dead: killed by the launcher."""
     try:
@@ -104,6 +113,7 @@ class Forks:
                 self.is_fork = True
                 return _become_fork(self.control)
             _, status, usage = os.wait4(pid, 0)
+            _discard_untaken(self.control)
             _say(ENDED, status, _usage_of(usage))
 
 
