@@ -149,6 +149,13 @@ static char escape_of(unsigned char byte)
 	}
 }
 
+/* U+0080 to U+009F, in two bytes: some terminals obey them like the first 32. */
+static bool is_c1_control(const char *at, size_t size)
+{
+	return size >= 2 && (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 &&
+	       (unsigned char)at[1] < 0xa0;
+}
+
 static void put_escape(struct bh_sink *sink, char escape, unsigned char byte)
 {
 	char text[8] = { '\\', escape, '\0' };
@@ -175,7 +182,8 @@ static size_t plain_length(const char *at, size_t size)
 	while (length < size) {
 		size_t n = bh_utf8_length(at + length, size - length);
 
-		if (n == 0 || (n == 1 && escape_of((unsigned char)at[length]) != 0))
+		if (n == 0 || (n == 1 && escape_of((unsigned char)at[length]) != 0) ||
+		    is_c1_control(at + length, size - length))
 			break;
 		length += n;
 	}
@@ -195,6 +203,11 @@ static void put_string(struct bh_sink *sink, struct bh_span text, bool lossless)
 		at += plain;
 		if (at == end)
 			break;
+		if (is_c1_control(at, (size_t)(end - at))) {
+			put_escape(sink, 'u', (unsigned char)at[1]);
+			at += 2;
+			continue;
+		}
 		char escape = escape_of((unsigned char)*at);
 		if (escape == 0 || (lossless && *at == '\\' && end - at > 1 && at[1] == 'x'))
 			put_bad_byte(sink, (unsigned char)*at, lossless);

@@ -97,13 +97,13 @@ static void spawner_main(void *arg)
 {
 	struct bh_slot *slot = arg;
 	uint64_t key = slot->plan->key;
-	bool able = take_filter(slot);
 
-	for (uint32_t done = 0; able; done++) {
-		answer(slot, key);
-		bh_await_word(&slot->asked, done, key);
-		clone_reaper(slot);
-	}
+	if (take_filter(slot))
+		for (uint32_t done = 0;; done++) {
+			answer(slot, key);
+			bh_await_word(&slot->asked, done, key);
+			clone_reaper(slot);
+		}
 	answer(slot, 0);
 	for (;;)
 		bh_raw1(SYS_exit, 0);

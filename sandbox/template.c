@@ -259,6 +259,7 @@ int bh_template_take(struct bh_templates *templates, struct bh_slot *slot, struc
 	template->batch = BH_TEMPLATE_WAITS;
 	template->was_untaken = false;
 	template->was_killed = false;
+	template->was_ordered = false;
 	template->said_warming = false;
 	switch (template->state) {
 	case BH_TEMPLATE_NONE:
@@ -317,7 +318,8 @@ static int on_ready(struct bh_templates *templates, struct bh_slot *slot, struct
 }
 
 /* A fork's own end is reaped when the template tells of it: then the template is
- * all that there is, or something was left behind. */
+ * all that there is, or something was left behind. A cleaner that was ordered to send a
+ * signal may be late, and that is not for the next fork: it is waited for. */
 static bool is_alone(const struct bh_slot *slot)
 {
 	return bh_cgroup_tasks(&slot->plan->cgroup, &slot->cgroup) == 1;
@@ -348,7 +350,7 @@ static int on_ended(struct bh_templates *templates, struct bh_slot *slot,
 		return 0;
 	}
 	template->end = *word;
-	if (templates->mode == BH_WARM_FORK && !is_alone(slot)) {
+	if (templates->mode == BH_WARM_FORK && (template->was_ordered || !is_alone(slot))) {
 		order_cleaning(slot, 0);
 		return 0;
 	}
@@ -539,6 +541,7 @@ static void kill_batch(struct bh_templates *templates, struct bh_slot *slot, boo
 	struct bh_template *template = &slot->template;
 
 	if (templates->mode == BH_WARM_FORK) {
+		template->was_ordered = true;
 		bh_cleaner_order(&template->cleaner, at_once ? BH_CLEANER_KILL : BH_CLEANER_TERM);
 		if (at_once)
 			set_deadline(templates, template,

@@ -45,14 +45,16 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static struct bh_usage add_usage(const struct bh_usage *a, const struct bh_usage *b)
 {
 	return (struct bh_usage){
-		.user_us = a->user_us + b->user_us,
-		.system_us = a->system_us + b->system_us,
+		.user_us = bh_add_saturated(a->user_us, b->user_us),
+		.system_us = bh_add_saturated(a->system_us, b->system_us),
 		.memory_peak_bytes = larger(a->memory_peak_bytes, b->memory_peak_bytes),
 		.max_rss_bytes = larger(a->max_rss_bytes, b->max_rss_bytes),
-		.minor_faults = a->minor_faults + b->minor_faults,
-		.major_faults = a->major_faults + b->major_faults,
-		.voluntary_switches = a->voluntary_switches + b->voluntary_switches,
-		.involuntary_switches = a->involuntary_switches + b->involuntary_switches,
+		.minor_faults = bh_add_saturated(a->minor_faults, b->minor_faults),
+		.major_faults = bh_add_saturated(a->major_faults, b->major_faults),
+		.voluntary_switches =
+		        bh_add_saturated(a->voluntary_switches, b->voluntary_switches),
+		.involuntary_switches =
+		        bh_add_saturated(a->involuntary_switches, b->involuntary_switches),
 	};
 }
 

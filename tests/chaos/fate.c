@@ -168,6 +168,19 @@ static bool tasks_match(const struct subject *subject, const struct forecast *fo
 	return false;
 }
 
+void fate_describe(const struct subject *subject, const struct bh_result *result, FILE *to)
+{
+	fprintf(to, "chaos: %s: tasks", subject->id);
+	for (size_t i = 0; i < subject->batch.n_tasks; i++)
+		fprintf(to, " %s", fate_way(subject->fates[i]));
+	fprintf(to, "; flaky ones pass at %u; attempts", subject->passes_at);
+	for (size_t i = 0; i < result->n_attempt_log; i++)
+		fprintf(to, " %s of %zu", bh_kind_name(result->attempt_log[i].kind),
+		        result->attempt_log[i].n_tasks);
+	fprintf(to, "\nchaos: standard error: %.*s\n", (int)result->err.size,
+	        result->err.size > 0 ? result->err.data : "");
+}
+
 bool fate_matches(const struct subject *subject, const struct forecast *forecast,
                   const struct bh_result *result, char *why, size_t why_size)
 {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bulkhead/bulkhead.h"
 
@@ -81,5 +82,8 @@ struct forecast fate_forecast(const struct subject *subject, const struct rules 
 /* True where the result is what was forecast; else `why` says what is not. */
 bool fate_matches(const struct subject *subject, const struct forecast *forecast,
                   const struct bh_result *result, char *why, size_t why_size);
+
+/* Prints what was to become of the tasks, and what became of each attempt. */
+void fate_describe(const struct subject *subject, const struct bh_result *result, FILE *to);
 
 #endif

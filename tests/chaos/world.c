@@ -251,13 +251,28 @@ static bool is_excused(struct world *world, const struct subject *subject,
 		world->report->n_cancelled++;
 		return true;
 	}
-	for (size_t i = 0; i < result->n_attempt_log; i++)
+	for (size_t i = 0; i < result->n_attempt_log; i++) {
 		struck |= is_of_strikes(world, subject, result->attempt_log[i].kind);
+		struck |= result->attempt_log[i].kind == BH_KIND_VIOLATION;
+	}
 	if (!struck || !(world->is_violent || world->is_short))
 		return false;
 	world->n_disturbed++;
 	world->report->n_disturbed++;
 	return true;
+}
+
+static void complain_of(struct world *world, const struct subject *subject,
+                        const struct bh_result *result, const char *why)
+{
+	const struct rules *rules = &world->rules[subject->executor];
+
+	complain(world, subject->id, why);
+	fprintf(stderr, "chaos: %s, %s, warm %d, poison %d, %u retries of kinds %llx\n",
+	        world->is_violent ? "violent" : "calm", world->is_short ? "short" : "not short",
+	        world->warm[subject->executor], rules->poison, rules->retries,
+	        (unsigned long long)rules->kinds);
+	fate_describe(subject, result, stderr);
 }
 
 static void submit_more(struct world *world);
@@ -277,7 +292,7 @@ static void judge(struct bh_result *result, struct subject *subject)
 	if (fate_matches(subject, &forecast, result, why, sizeof(why)))
 		world->report->n_as_forecast++;
 	else if (!is_excused(world, subject, result))
-		complain(world, subject->id, why);
+		complain_of(world, subject, result, why);
 	bh_result_free(result);
 }
 

@@ -139,7 +139,7 @@ START_TEST(strings_read_back_with_every_character)
 
 	for (int c = 0; c < 128; c++)
 		all[n++] = (char)c;
-	n += (size_t)sprintf(all + n, "ü€𝄞\xef\xbf\xbf");
+	n += (size_t)sprintf(all + n, "ü€𝄞\xef\xbf\xbf\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0");
 	bh_json_begin_array(&json);
 	bh_json_string_span(&json, (struct bh_span){ all, n });
 	bh_json_end_array(&json);
@@ -149,6 +149,10 @@ START_TEST(strings_read_back_with_every_character)
 	ck_assert_uint_eq(json_string_length(json_array_get(back, 0)), n);
 	ck_assert_mem_eq(json_string_value(json_array_get(back, 0)), all, n);
 	json_decref(back);
+	/* what a terminal could obey is not among what is written */
+	static const char *const obeyed[] = { "\x1b", "\x7f", "\xc2\x80", "\xc2\x9b", "\xc2\x9f" };
+	for (size_t i = 0; i < sizeof(obeyed) / sizeof(obeyed[0]); i++)
+		ck_assert_ptr_null(strstr(written(), obeyed[i]));
 }
 END_TEST
 
