@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """--warm and --reuse: handlers that are started once for many batches."""
+import json
 import signal
 
 from support import HANDLERS, Case, main
@@ -316,6 +317,67 @@ class WarmUp(Warm):
 
 
 class Together(Warm):
+    """With what else can be asked for."""
+    MODES = (["--warm"], ["--reuse", "none"])
+
+    def run_faulty(self, mode, *options, batches, jobs=1):
+        run = self.bulkhead("run", *mode, "-j", jobs, *options, "--batches", batches, "--",
+                            HANDLERS / "faulty")
+        self.check_shape(run.results)
+        return run
+
+    def test_a_batch_is_tried_again_with_the_number_of_its_attempt(self):
+        batches = self.batches(["a"], ["b"], ["c"], a={"fail": "flaky", "passes_at": 3},
+                               c={"fail": "exit"})
+        for mode in self.MODES:
+            run = self.run_faulty(mode, "--retries", "2", "--retry-on", "exit", "--backoff",
+                                  "1ms..4ms", batches=batches)
+            self.assert_status(run, 1)
+            self.assertEqual([(result["success"], result["flaky"], result["attempts"])
+                              for result in run.results],
+                             [(True, True, 3), (True, False, 1), (False, False, 3)])
+
+    def test_a_batch_goes_on_without_its_poison(self):
+        ids = [f"t{i}" for i in range(6)]
+        batches = self.batches(ids, ["after"], t2={"fail": "segv"}, t4={"fail": "unshare"})
+        for mode in self.MODES:
+            for poison in ("skip", "bisect"):
+                run = self.run_faulty(mode, "--poison", poison, batches=batches)
+                self.assert_status(run, 1)
+                poisoned, after = run.results
+                self.assertEqual({id: error["type"] for id, error in
+                                  poisoned["task_errors"].items()},
+                                 {"t2": "signal", "t4": "violation"})
+                self.assertEqual(sorted(poisoned["task_results"]), ["t0", "t1", "t3", "t5"])
+                self.assertEqual(list(after["task_results"]), ["after"])
+
+    def test_events_are_those_of_each_batch(self):
+        batches = self.batches(["a", "b"], ["c"], c={"fail": "segv"})
+        for mode in self.MODES:
+            path = self.dir / "events.jsonl"
+            run = self.run_faulty(mode, "--events", path, batches=batches)
+            self.assert_status(run, 1)
+            events = [json.loads(line) for line in path.read_text().splitlines()]
+            for index, names in enumerate((
+                    ["queued", "leased", "started", "task_started", "task_ended",
+                     "task_started", "task_ended", "batch_ended"],
+                    ["queued", "leased", "started", "task_started", "attempt_failed",
+                     "batch_ended"])):
+                seen = [event for event in events if event["index"] == index and
+                        event["event"] != "records"]
+                self.assertEqual([event["event"] for event in seen], names)
+                self.assertIsNone(seen[2]["pid"])
+
+    def test_exclusive_tasks_have_their_turn(self):
+        entries = self.entries("e")
+        tasks = self.tasks(*({"id": f"t{i}", "required_entry_ids": ["e"], "lease":
+                              "exclusive" if i % 2 else "shared"} for i in range(12)))
+        for mode in self.MODES:
+            run = self.bulkhead("run", *mode, "-j", "3", "--max-tasks", "1", "--entries", entries,
+                                "--tasks", tasks, "--", HANDLERS / "wordcount")
+            self.assert_status(run, 0)
+            self.assertEqual(len(run.values()), 12)
+
     def test_a_scratch_that_batches_would_share_is_refused(self):
         run = self.bulkhead("run", "--warm", "--scratch", "1M", "--batches", self.batches(["t0"]),
                             "--", self.warm())
