@@ -405,13 +405,16 @@ static bool stay(struct bh_slot *slot)
 	return false;
 }
 
-/* The template has it: from here on its end can be seen. */
+/* The template has it: from here on its end can be seen. Should the reaper be killed
+ * between the two, the number must not be closed once more: it may be another's then. */
 static void close_theirs(struct bh_slot *slot)
 {
-	if (slot->plan->warm == BH_WARM_OFF || slot->template.theirs < 0)
+	int theirs = slot->template.theirs;
+
+	if (slot->plan->warm == BH_WARM_OFF || theirs < 0)
 		return;
-	call1(slot, SYS_close, slot->template.theirs);
-	slot->template.theirs = -1;
+	__atomic_store_n(&slot->template.theirs, -1, __ATOMIC_SEQ_CST);
+	call1(slot, SYS_close, theirs);
 }
 
 static void run_batch(struct bh_slot *slot)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/serve.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,14 +265,30 @@ int bh_serve_over(struct bh_launcher *l, struct bh_error *err)
 	return r;
 }
 
+/* The kernel writes the number of a pidfd before it is sure of the clone: one that failed,
+ * for the reaper was killed in it, has left a number that others may have by now. */
+static void forget_wrong_pidfd(const struct bh_launcher *l, struct bh_slot *slot)
+{
+	int fd = slot->handler_pidfd;
+
+	if (slot->handler != 0 || fd < 0)
+		return;
+	bool is_ours = syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0 || errno != EBADF;
+	for (size_t i = 0; i < l->n_slots; i++)
+		is_ours &= &l->slots[i] == slot || l->slots[i].handler_pidfd != fd;
+	if (!is_ours)
+		slot->handler_pidfd = -1;
+}
+
 int bh_serve_reaped(struct bh_launcher *l, pid_t pid, struct bh_error *err)
 {
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct bh_slot *slot = &l->slots[i];
-		if (slot->reaper == pid)
-			return l->plan.warm != BH_WARM_OFF
-			               ? bh_template_reaped(&l->templates, slot, err)
-			               : replace_reaper(l, slot, err);
+		if (slot->reaper != pid)
+			continue;
+		forget_wrong_pidfd(l, slot);
+		return l->plan.warm != BH_WARM_OFF ? bh_template_reaped(&l->templates, slot, err)
+		                                   : replace_reaper(l, slot, err);
 	}
 	return 0;
 }

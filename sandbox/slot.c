@@ -182,6 +182,7 @@ int bh_slot_prepare(struct bh_slot *slot, struct bh_error *err)
 	if (slot->reaper != 0)
 		return 0;
 	slot->go = slot->over = 0;
+	slot->reaper_killed = false;
 	slot->mount_namespace = -1;
 	bh_slot_clear(slot);
 
@@ -205,10 +206,9 @@ bool bh_slot_signal(const struct bh_slot *slot, int number)
 {
 	int pidfd = __atomic_load_n(&slot->handler_pidfd, __ATOMIC_SEQ_CST);
 
-	if (pidfd < 0)
-		return false;
-	syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
-	return true;
+	/* the number is there a little before the descriptor */
+	return pidfd >= 0 && !slot->reaper_killed &&
+	       (syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0) == 0 || errno == ESRCH);
 }
 
 /* The handler dies first and by name, so that its reaper still tells what it used;
@@ -231,8 +231,10 @@ void bh_slot_kill(struct bh_slot *slot)
 	bh_cgroup_kill(&plan->cgroup, &slot->cgroup); /* and what has left the group */
 }
 
-void bh_slot_kill_reaper(const struct bh_slot *slot)
+void bh_slot_kill_reaper(struct bh_slot *slot)
 {
-	if (slot->reaper > 0)
-		kill(slot->reaper, SIGKILL);
+	if (slot->reaper <= 0)
+		return;
+	slot->reaper_killed = true;
+	kill(slot->reaper, SIGKILL);
 }

@@ -90,10 +90,11 @@ struct bh_slot {
 	int listener;      /* owned, of the filter; -1 where none, or given away */
 
 	/* between the launcher and the reaper */
-	pid_t reaper;  /* 0 where there is none */
-	uint32_t go;   /* 1: there is a batch; a futex */
-	uint32_t over; /* 1: its batch has ended, and the reaper waits for another */
-	bool doomed;   /* without a PID namespace: killed, perhaps before there was a handler */
+	pid_t reaper;       /* 0 where there is none */
+	bool reaper_killed; /* by us: its end is on its way */
+	uint32_t go;        /* 1: there is a batch; a futex */
+	uint32_t over;      /* 1: its batch has ended, and the reaper waits for another */
+	bool doomed; /* without a PID namespace: killed, perhaps before there was a handler */
 
 	struct bh_template template; /* in warm mode; a reaper is a template's then */
 
@@ -101,8 +102,9 @@ struct bh_slot {
 	enum bh_child_step failed_step;
 	int failed_code;       /* positive errno value */
 	int mount_namespace;   /* of a reaper that doesn't stay: see mount_proc; -1 where none */
-	int handler_pidfd;     /* -1 until cloned; closed by the launcher at the end */
-	pid_t handler;         /* in the reaper's PID namespace */
+	int handler_pidfd;     /* -1 until cloned; closed by the launcher at the end. Where the
+	                        * reaper was killed in its clone, perhaps no descriptor of ours */
+	pid_t handler;         /* in the reaper's PID namespace; 0 until that clone returned */
 	bool counts_processes; /* trial: RLIMIT_NPROC is counted by namespace */
 	bool counts_anew;      /* trial: `last_pid` works */
 	bool ended;            /* the handler's end was seen: */
@@ -143,13 +145,14 @@ bool bh_slot_is_over(struct bh_slot *slot);
 /* Forgets a batch that was over. Its descriptors are closed. */
 void bh_slot_clear(struct bh_slot *slot);
 
-/* Sends a signal to the handler's own process. False where there is none yet. */
+/* Sends a signal to the handler's own process. False where there is none yet, or its
+ * reaper was killed. */
 bool bh_slot_signal(const struct bh_slot *slot, int number);
 
 /* Kills every process of the batch, if there is a reaper. Its end follows. */
 void bh_slot_kill(struct bh_slot *slot);
 
 /* Kills the reaper, if there is one: with it, all that is in its PID namespace. */
-void bh_slot_kill_reaper(const struct bh_slot *slot);
+void bh_slot_kill_reaper(struct bh_slot *slot);
 
 #endif

@@ -11,6 +11,7 @@
  * refused, or done. Each batch ends once, and when all is killed none is left; no
  * descriptor is left open, and none is closed too early. */
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 
 #include "ipc/wire/base.h"
@@ -161,14 +162,29 @@ static void end_handler(struct bh_slot *slot, bool is_seen, uint8_t how)
 	slot->wait_status = statuses[how >> 1 & 3];
 }
 
+/* A reaper that was killed in its clone has left a number, which another gets. Returns
+ * that descriptor. */
+static int lose_pidfd(struct bh_slot *slot)
+{
+	bh_fd_done(&slot->handler_pidfd);
+	slot->handler = 0;
+	slot->handler_pidfd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	must(slot->handler_pidfd >= 0);
+	return slot->handler_pidfd;
+}
+
 /* In the way that the reaper leaves it in the slot. */
 static void end_processes(struct supervisor *s, struct bh_slot *slot, uint8_t how)
 {
 	struct nobody *nobody = nobody_of(slot);
 
+	int others = -1;
+
 	if (slot->reaper == 0)
 		return;
-	if (slot->handler_pidfd >= 0) {
+	if (slot->handler_pidfd >= 0 && how & 0x20) {
+		others = lose_pidfd(slot);
+	} else if (slot->handler_pidfd >= 0) {
 		end_handler(slot, how & 1, how);
 	} else if (how & 1) {
 		slot->failed_step = BH_STEP_PROC;
@@ -177,6 +193,8 @@ static void end_processes(struct supervisor *s, struct bh_slot *slot, uint8_t ho
 	bh_fd_done(&nobody->theirs);
 	nobody->has_cleaner = nobody->dies = false;
 	keep(s, bh_serve_reaped(s->l, slot->reaper, NULL));
+	must(others < 0 || fcntl(others, F_GETFD) >= 0);
+	bh_fd_done(&others);
 }
 
 static void step_end(struct supervisor *s, struct input *input)

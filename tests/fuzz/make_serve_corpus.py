@@ -80,6 +80,8 @@ SEEDS = {
     "batch-term": launcher() + spawn() + kill(how=TERM) + kill() + end(how=5),
     "batch-cpu-time": launcher(no_cpu_limit=False) + spawn() + time(USED_UP) + end(how=5),
     "reaper-ended-alone": launcher() + spawn() + end() + end() + spawn() + end(),
+    "killed-in-its-clone": launcher() + spawn() + kill() + end(how=0x20) + spawn() + end(),
+    "template-killed-in-its-clone": launcher(FORK) + spawn() + kill() + end(how=0x20) + spawn(),
     # reapers that stay
     "over": launcher(stays=True) + (spawn() + over()) * 3,
     "over-side-by-side": launcher(slots=3, stays=True) + spawn(0) + spawn(2) + over(2) + spawn(1)

@@ -146,7 +146,7 @@ bool bh_slot_signal(const struct bh_slot *slot, int number)
 	return true;
 }
 
-void bh_slot_kill_reaper(const struct bh_slot *slot)
+void bh_slot_kill_reaper(struct bh_slot *slot)
 {
 	nobody_of(slot)->dies |= slot->reaper > 0;
 }
