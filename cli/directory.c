@@ -17,6 +17,7 @@
 #include "ipc/wire/base.h"
 
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+#define MOST_TRIES 10000
 
 struct walk {
 	const struct bh_directory_visitor *visitor;
@@ -69,7 +70,9 @@ static int visit_file(struct walk *walk, int directory, const char *name)
 	return visit(walk, fd);
 }
 
-/* Opens what a link leads to, from the root on and never out of it (openat2(2)). */
+/* Opens what a link leads to, from the root on and never out of it. Where a link goes
+ * up, the kernel isn't sure while anything on the host is renamed or mounted, and wants
+ * to be asked once more: openat2(2), EAGAIN. */
 static int open_beneath(const struct walk *walk, int flags)
 {
 	struct open_how how = {
@@ -77,7 +80,11 @@ static int open_beneath(const struct walk *walk, int flags)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
 
-	return (int)syscall(SYS_openat2, walk->root, relative_path(walk), &how, sizeof(how));
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && (i == 0 || (errno == EAGAIN && i < MOST_TRIES)); i++)
+		fd = (int)syscall(SYS_openat2, walk->root, relative_path(walk), &how, sizeof(how));
+	return fd;
 }
 
 static int refuse_link(struct walk *walk, int code)

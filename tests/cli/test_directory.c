@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/complaint.h"
@@ -177,6 +179,31 @@ START_TEST(a_link_inside_counts_as_a_file_and_one_to_a_directory_as_nothing)
 }
 END_TEST
 
+/* The kernel can't tell then at once whether a link that goes up stays inside. */
+START_TEST(links_that_go_up_are_followed_while_others_rename)
+{
+	char path[64];
+	pid_t other = fork();
+
+	ck_assert_int_ge(other, 0);
+	while (other == 0)
+		if (rename("d", "e") < 0 || rename("e", "d") < 0)
+			_exit(1);
+	ck_assert_int_eq(mkdir("links", 0777), 0);
+	ck_assert_int_eq(mkdir("links/sub", 0777), 0);
+	put("links/x", "content");
+	for (int i = 0; i < 500; i++) {
+		snprintf(path, sizeof(path), "links/sub/link%d", i);
+		ck_assert_int_eq(symlink("../sub/../x", path), 0);
+	}
+	load_good("links");
+	kill(other, SIGKILL);
+	ck_assert_int_eq(waitpid(other, NULL, 0), other);
+
+	ck_assert_uint_eq(bh_store_count(entries.store), 501);
+}
+END_TEST
+
 static const struct {
 	const char *target;
 	const char *part;
@@ -295,6 +322,7 @@ int main(void)
 		{ a_name_before_a_jsonl_file_is_refused, 1 },
 		{ colliding_ids_name_both_places, 1 },
 		{ a_link_inside_counts_as_a_file_and_one_to_a_directory_as_nothing, 1 },
+		{ links_that_go_up_are_followed_while_others_rename, 1 },
 		{ a_link_that_leads_astray_is_refused, BH_COUNT_OF(wrong_links) },
 		{ a_fifo_is_refused_without_waiting_for_it, 1 },
 		{ a_fifo_given_as_jsonl_is_refused_without_waiting_for_it, 1 },
