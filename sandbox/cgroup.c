@@ -256,15 +256,17 @@ static int open_in_tree(const struct bh_cgroup *cgroup, size_t at, struct bh_cgr
 		r = open_file(tree, dir, (enum bh_cgroup_file)i, &slot->files[at][i], err);
 	if (r < 0)
 		return r;
-	slot->procs[at] = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	return slot->procs[at] < 0 ? bh_fail(err, errno, "open cgroup.procs of %s", name) : 0;
+	slot->joins[at] = openat(dir, tree->version->join, O_WRONLY | O_CLOEXEC);
+	return slot->joins[at] < 0
+	               ? bh_fail(err, errno, "open %s of cgroup %s", tree->version->join, name)
+	               : 0;
 }
 
 static void reset_slot(struct bh_cgroup_slot *slot)
 {
 	*slot = (struct bh_cgroup_slot){ .generation = slot->generation, .check_us = UINT64_MAX };
 	for (size_t i = 0; i < BH_CGROUP_TREES; i++) {
-		slot->procs[i] = -1;
+		slot->joins[i] = -1;
 		for (size_t j = 0; j < BH_CGROUP_FILES; j++)
 			slot->files[i][j] = -1;
 	}
@@ -273,7 +275,7 @@ static void reset_slot(struct bh_cgroup_slot *slot)
 void bh_cgroup_slot_done(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot)
 {
 	for (size_t i = 0; slot->open && i < cgroup->n_used; i++) {
-		bh_fd_done(&slot->procs[i]);
+		bh_fd_done(&slot->joins[i]);
 		for (size_t j = 0; j < BH_CGROUP_FILES; j++)
 			bh_fd_done(&slot->files[i][j]);
 	}
@@ -374,7 +376,7 @@ int bh_cgroup_begin(const struct bh_cgroup *cgroup, struct bh_cgroup_slot *slot,
 int bh_cgroup_join(const struct bh_cgroup *cgroup, const struct bh_cgroup_slot *slot, uint64_t key)
 {
 	for (size_t i = 0; i < cgroup->n_used; i++) {
-		long r = bh_keyed(key, SYS_write, slot->procs[i], "0", 1, 0, 0);
+		long r = bh_keyed(key, SYS_write, slot->joins[i], "0", 1, 0, 0);
 		if (r < 0)
 			return (int)r;
 	}

@@ -57,7 +57,7 @@ struct bh_cgroup_slot {
 	bool open;
 	uint32_t id;
 	unsigned int generation;    /* a cgroup that can't be emptied is left behind */
-	int procs[BH_CGROUP_TREES]; /* owned: for joining */
+	int joins[BH_CGROUP_TREES]; /* owned: files for joining */
 	int files[BH_CGROUP_TREES][BH_CGROUP_FILES]; /* owned; -1 where there is none */
 	uint64_t counts[BH_CGROUP_COUNTS];           /* when the batch began */
 	bool is_at_rest; /* … and these are still what the files hold */

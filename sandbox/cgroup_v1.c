@@ -19,6 +19,11 @@ static const struct bh_cgroup_setting settings[] = {
 
 const struct bh_cgroup_version bh_cgroup_v1 = {
 	.controllers = controllers,
+	/* A thread that moves itself needs no lock against forks and exits, whose
+	 * other side costs a wait for all processors, 10 ms and more, unless somebody
+	 * moved a moment ago: cgroup_procs_write_start() in the kernel's
+	 * kernel/cgroup/cgroup.c. With "cgroup.procs" it is taken. */
+	.join = "tasks",
 	.settings = settings,
 	.n_settings = BH_COUNT_OF(settings),
 	.files = { [BH_CGROUP_FILE_OOM] = "memory.oom_control",

@@ -18,6 +18,7 @@ static const struct bh_cgroup_setting settings[] = {
 
 const struct bh_cgroup_version bh_cgroup_v2 = {
 	.controllers = controllers,
+	.join = "cgroup.procs", /* "cgroup.threads" is for threads of one process */
 	.settings = settings,
 	.n_settings = BH_COUNT_OF(settings),
 	.files = { [BH_CGROUP_FILE_OOM] = "memory.events",

@@ -69,6 +69,7 @@ struct bh_cgroup_source {
 
 struct bh_cgroup_version {
 	const char *const *controllers; /* names for /proc/self/cgroup, by controller */
+	const char *join;               /* file that a process of one thread writes "0" to */
 	const struct bh_cgroup_setting *settings;
 	size_t n_settings;
 	const char *files[BH_CGROUP_FILES];
