@@ -141,10 +141,11 @@ static Suite *controls_suite(void)
 {
 	Suite *suite = suite_create("hostile controls");
 	TCase *tcase = tcase_create("controls");
+	const char *only = getenv("HOSTILE_ONLY");
 
 	tcase_add_loop_test(tcase, attack_does_harm_where_nothing_holds_it, 0,
 	                    (int)find_groups(groups, MOST_GROUPS));
-	if (!getenv("HOSTILE_ONLY") || strcmp(getenv("HOSTILE_ONLY"), "leave_and_find") == 0)
+	if (!only || strcmp(only, "leave_and_find") == 0)
 		tcase_add_test(tcase, what_is_left_can_be_found_where_nothing_is_between);
 	suite_add_tcase(suite, tcase);
 	return suite;
