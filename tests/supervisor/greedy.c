@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,23 +34,26 @@ static void take_heap(long unused)
 }
 
 /* The stacks of many threads, each touched to its end. */
-static void *use_stack(void *unused)
+static void *use_stack(void *used)
 {
 	volatile char here[CHUNK * 6];
 
 	for (size_t i = 0; i < sizeof(here); i += 4096)
 		here[i] = 1;
+	sem_post(used);
 	pause();
-	return unused;
+	return used;
 }
 
 static void take_stack(long unused)
 {
 	pthread_t thread;
+	sem_t used; /* one after the other: memory has to end before threads do */
 
 	(void)unused;
-	while (pthread_create(&thread, NULL, use_stack, NULL) == 0)
-		;
+	sem_init(&used, 0, 0);
+	while (pthread_create(&thread, NULL, use_stack, &used) == 0)
+		sem_wait(&used);
 	exit(3);
 }
 
