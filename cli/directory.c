@@ -79,11 +79,11 @@ static int open_beneath(const struct walk *walk, int flags)
 		.flags = (uint64_t)(unsigned int)flags,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
+	int tries = 0, fd;
 
-	int fd = -1;
-
-	for (int i = 0; fd < 0 && (i == 0 || (errno == EAGAIN && i < MOST_TRIES)); i++)
+	do
 		fd = (int)syscall(SYS_openat2, walk->root, relative_path(walk), &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && ++tries < MOST_TRIES);
 	return fd;
 }
 

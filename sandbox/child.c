@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "ipc/wire/base.h"
@@ -274,21 +275,11 @@ static void say_started(struct bh_slot *slot)
 		;
 }
 
-static void add_time(struct timeval *sum, const struct timeval *more)
-{
-	sum->tv_sec += more->tv_sec;
-	sum->tv_usec += more->tv_usec;
-	if (sum->tv_usec >= 1000000) {
-		sum->tv_sec++;
-		sum->tv_usec -= 1000000;
-	}
-}
-
 /* What is told of. */
 static void add_usage(struct rusage *sum, const struct rusage *more)
 {
-	add_time(&sum->ru_utime, &more->ru_utime);
-	add_time(&sum->ru_stime, &more->ru_stime);
+	timeradd(&sum->ru_utime, &more->ru_utime, &sum->ru_utime);
+	timeradd(&sum->ru_stime, &more->ru_stime, &sum->ru_stime);
 	if (more->ru_maxrss > sum->ru_maxrss)
 		sum->ru_maxrss = more->ru_maxrss;
 	sum->ru_minflt += more->ru_minflt;

@@ -320,9 +320,10 @@ static int on_ready(struct bh_templates *templates, struct bh_slot *slot, struct
 /* A fork's own end is reaped when the template tells of it: then the template is
  * all that there is, or something was left behind. A cleaner that was ordered to send a
  * signal may be late, and that is not for the next fork: it is waited for. */
-static bool is_alone(const struct bh_slot *slot)
+static bool needs_cleaning(const struct bh_slot *slot)
 {
-	return bh_cgroup_tasks(&slot->plan->cgroup, &slot->cgroup) == 1;
+	return slot->template.was_ordered ||
+	       bh_cgroup_tasks(&slot->plan->cgroup, &slot->cgroup) != 1;
 }
 
 /* It lies in the socket still, for the next fork to find: unix(7), SIOCOUTQ. */
@@ -344,13 +345,11 @@ static int on_ended(struct bh_templates *templates, struct bh_slot *slot,
 		return 0;
 	}
 	if (is_untaken(template)) {
-		condemn(slot, BH_ENDED_PROTOCOL,
-		        "it told of the end of a batch and left that in "
-		        "the socket");
+		condemn(slot, BH_ENDED_PROTOCOL, "it told of the end of a batch that nobody took");
 		return 0;
 	}
 	template->end = *word;
-	if (templates->mode == BH_WARM_FORK && (template->was_ordered || !is_alone(slot))) {
+	if (templates->mode == BH_WARM_FORK && needs_cleaning(slot)) {
 		order_cleaning(slot, 0);
 		return 0;
 	}

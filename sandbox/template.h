@@ -63,7 +63,7 @@ struct bh_template {
 	bool said_warming;       /* the supervisor was told that it waits for a template */
 	bool asked_to_end;       /* by SIGTERM, while the template warmed up */
 	bool was_killed;         /* by BH_KILL_ALL */
-	bool was_ordered;        /* by the cleaner, to be signalled */
+	bool was_ordered;        /* the cleaner, to signal the batch */
 	uint64_t deadline_us;    /* for the end of a killed batch; UINT64_MAX for none */
 	struct bh_warm_word end; /* of the batch, as the template told it */
 	enum bh_ended_by fault;  /* why we killed the template; 0 where we didn't */
