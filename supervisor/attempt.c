@@ -184,7 +184,8 @@ static int refuse_fork(struct bh_attempt *attempt, struct bh_sandbox *sandbox, u
 	struct bh_evidence *evidence = &attempt->evidence;
 	struct bh_error error;
 
-	evidence->refused_forks++;
+	if (!evidence->killed_for_forks) /* those until the kill comes depend on who is faster */
+		evidence->refused_forks++;
 	if (bh_listener_refuse(attempt->listener, cookie, EAGAIN, &error) < 0) {
 		bh_attempt_note_failure(attempt, &error);
 		return kill_all(attempt, sandbox, err);
