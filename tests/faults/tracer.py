@@ -205,6 +205,11 @@ def set_first_argument(pid, value):
     change_registers(pid, {14 if IS_X86_64 else 0: value})
 
 
+def assert_stopped(process):
+    """Fails where it was killed meanwhile: what /proc said of it may be half of it."""
+    ptrace(GETEVENTMSG, process.pid, 0, ctypes.addressof(ctypes.c_ulong()))
+
+
 def syscall_info(pid):
     """The addresses of instruction and stack; the call's number (at its end: what came
     of it); its arguments."""
@@ -533,7 +538,9 @@ class Tracer:
         if process.role.startswith("handler"):
             reaper = self.processes.get(process.parent)
             if reaper:  # else it is dead, as all of the batch will be
-                self.run.states.append(state_of(process, reaper.parent))
+                state = state_of(process, reaper.parent)
+                assert_stopped(process)
+                self.run.states.append(state)
             return
         process.program = Program(process.pid)
         process.counts = {}

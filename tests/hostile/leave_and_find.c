@@ -209,9 +209,11 @@ static int leave_flock(void)
 }
 static int find_flock(void)
 {
-	int r = flock(open_shared(), LOCK_EX | LOCK_NB);
+	int fd = open_shared();
+	bool is_held = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 
-	return r < 0 && (errno == EWOULDBLOCK) ? 0 : -1;
+	close(fd);
+	return is_held ? 0 : -1;
 }
 
 static int leave_lease(void)
@@ -220,7 +222,11 @@ static int leave_lease(void)
 }
 static int find_lease(void)
 {
-	return open(SHARED, O_WRONLY | O_NONBLOCK | O_CLOEXEC) < 0 && errno == EWOULDBLOCK ? 0 : -1;
+	int fd = open(SHARED, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	bool is_held = fd < 0 && errno == EWOULDBLOCK;
+
+	close(fd);
+	return is_held ? 0 : -1;
 }
 
 /* Who watches learns what others do with the file. */
@@ -319,8 +325,13 @@ static const struct {
 
 static void leave(struct attack *a, int (*call)(void))
 {
+	int r;
+
 	stay_ms = number_of(a, "stay_ms");
-	if (call() < 0)
+	/* who looks for a lock or a lease may hold the file for a moment */
+	while ((r = call()) < 0 && errno == EAGAIN && now_ms() < a->from_ms + stay_ms)
+		sleep_ms(1);
+	if (r < 0)
 		return note(a, "nothing was left: %s", strerrorname_np(errno));
 	note(a, "left it");
 	while (now_ms() < a->from_ms + stay_ms) { /* for media that end with their process */
