@@ -297,7 +297,7 @@ static int take_text(const struct bh_node *node, const char *expected, const cha
 
 static int take_id(const struct bh_node *node, const char **ret, struct bh_complaint *complaint)
 {
-	const char *text;
+	const char *text = NULL;
 
 	int r = take_text(node, "a string that is not blank", &text, complaint);
 	if (r != BH_STATUS_OK)
@@ -363,7 +363,7 @@ static int copy_ids(const struct bh_node *list, struct bh_arena *arena, const ch
 	struct bh_node item;
 
 	for (size_t i = 0; bh_node_item(list, i, &item); i++) {
-		const char *text;
+		const char *text = NULL;
 
 		int r = take_id(&item, &text, complaint);
 		if (r != BH_STATUS_OK)

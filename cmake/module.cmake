@@ -12,6 +12,9 @@ set(BH_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wvla -Wswitch-enum -Wmissin
 function(bh_compile_options target)
 	target_compile_options(${target} PRIVATE ${BH_WARNINGS})
 	target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+	# GCC 12 at -O3 parts a loop that moves structs out of an array (BH_TAKE) so that it
+	# clears them before it has copied them, and says that their types allow it
+	target_compile_options(${target} PRIVATE -fno-strict-aliasing)
 	# a broken promise of our own ends the program, in what users run too
 	target_compile_options(${target} PRIVATE -UNDEBUG)
 	if(BH_WERROR)

@@ -339,9 +339,5 @@ int main(void)
 		for (int run = 0; run < tests[i].runs; run++)
 			add(suite, tests[i].test, run);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

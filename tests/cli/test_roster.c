@@ -304,9 +304,5 @@ int main(void)
 	tcase_add_test(tests, a_thousand_batches_at_a_time_are_all_known);
 	suite_add_tcase(suite, tests);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

@@ -373,9 +373,5 @@ int main(void)
 	tcase_add_test(tcase, faulty_tells_what_it_sees);
 	tcase_add_loop_test(tcase, faulty_fails_in_the_way_that_it_is_told, 0, BH_COUNT_OF(ways));
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

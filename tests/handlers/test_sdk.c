@@ -1026,9 +1026,5 @@ int main(void)
 	suite_add_tcase(suite, context_case());
 	suite_add_tcase(suite, record_case());
 	suite_add_tcase(suite, run_case());
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return run_suite(suite);
 }

@@ -333,9 +333,5 @@ int main(void)
 	tcase_add_test(tests, a_descriptor_that_is_not_open_is_an_error);
 	suite_add_tcase(suite, tests);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

@@ -632,9 +632,5 @@ int main(void)
 	suite_add_tcase(suite, entry_tests());
 	suite_add_tcase(suite, header_tests());
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

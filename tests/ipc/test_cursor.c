@@ -541,9 +541,5 @@ int main(void)
 	suite_add_tcase(suite, skip_tests());
 	suite_add_tcase(suite, read_tests());
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0;
+	return run_suite(suite);
 }

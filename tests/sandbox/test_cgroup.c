@@ -553,9 +553,5 @@ int main(void)
 	tcase_add_test(tcase, evidence_is_what_came_since_the_begin);
 	tcase_add_test(tcase, a_directory_whose_maker_is_gone_is_removed_and_no_other);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

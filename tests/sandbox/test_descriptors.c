@@ -285,9 +285,5 @@ int main(void)
 	tcase_add_test(tests, launcher_and_reaper_have_nothing_unexplained);
 	tcase_add_test(tests, a_launcher_keeps_no_descriptor_of_a_batch_that_ended);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int n_failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return n_failed > 0;
+	return run_suite(suite);
 }

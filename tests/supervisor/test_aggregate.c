@@ -110,9 +110,5 @@ int main(void)
 	tcase_add_test(tcase, many_tasks_are_kept_in_order);
 	tcase_add_test(tcase, every_kind_has_a_name_of_its_own);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

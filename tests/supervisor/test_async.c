@@ -431,9 +431,5 @@ int main(void)
 	tcase_add_test(tcase, a_closed_executor_ends_what_it_has_and_lets_its_launcher_go);
 	tcase_add_test(tcase, an_idle_executor_that_is_closed_lets_its_launcher_go_in_a_step);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -130,9 +130,5 @@ int main(void)
 	tcase_add_test(tcase, draining_ends_though_a_writer_is_there);
 	tcase_add_test(tcase, what_a_handler_sets_on_its_end_changes_nothing_of_ours);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

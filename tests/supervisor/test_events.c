@@ -314,9 +314,5 @@ int main(void)
 	                    (int)(sizeof(cancelled_at) / sizeof(cancelled_at[0])));
 	tcase_add_loop_test(tcase, a_listener_may_submit, BH_EVENT_QUEUED, BH_EVENT_TASK_ENDED + 1);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -2,12 +2,12 @@
 
 /* Exclusive leases, with handlers that run. */
 
-#include <check.h>
 #include <poll.h>
 #include <stdlib.h>
 
 #include "ipc/wire/base.h"
 #include "run_fixture.h"
+#include "tests/check.h"
 
 #define MANY 64
 
@@ -508,9 +508,5 @@ int main(void)
 	tcase_add_test(tcase, freeing_the_executor_that_holds_wakes_the_one_that_waits);
 	tcase_add_test(tcase, execute_all_goes_on_with_others_while_one_waits);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

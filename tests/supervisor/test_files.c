@@ -222,9 +222,5 @@ int main(void)
 	tcase_add_loop_test(tcase, files_that_can_not_be_given_are_refused, 0,
 	                    sizeof(refused) / sizeof(refused[0]));
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -483,9 +483,5 @@ int main(void)
 	       "no memory and pids controllers\n");
 	Suite *suite = suite_create("limits");
 	suite_add_tcase(suite, limits_case());
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

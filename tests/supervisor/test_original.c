@@ -303,9 +303,5 @@ int main(void)
 	tcase_add_test(tcase, duration_is_told_on_success_and_failure);
 	tcase_add_test(tcase, two_entries_of_100_and_200_letters_are_2_entries_and_75_tokens);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

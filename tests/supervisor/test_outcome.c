@@ -607,9 +607,5 @@ int main(void)
 	tcase_add_test(tcase, a_nul_in_a_message_does_not_end_it);
 	tcase_add_test(tcase, only_deaths_of_the_handler_name_a_task);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -478,9 +478,5 @@ int main(void)
 	tcase_add_test(tcase, a_batch_can_be_cancelled_between_and_in_its_rounds);
 	tcase_add_test(tcase, a_round_whose_launcher_is_lost_is_tried_again);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

@@ -400,9 +400,5 @@ int main(void)
 	tcase_add_test(tcase, cancelling_everything_ends_what_waits_to_be_tried_again);
 	tcase_add_test(tcase, a_lease_that_was_kept_is_what_the_next_attempt_gets);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

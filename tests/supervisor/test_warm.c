@@ -145,9 +145,5 @@ int main(void)
 	tcase_add_loop_test(tcase, a_batch_that_its_fork_died_before_is_no_other_forks, 0, 2);
 	tcase_add_loop_test(tcase, what_warm_handlers_can_not_have_is_refused, 0, COUNT(refused));
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite(suite);
 }

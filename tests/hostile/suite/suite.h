@@ -13,6 +13,6 @@
 #endif
 
 /* Runs it with a folder for baits, which is removed in the end. The status to exit with. */
-int run_suite(Suite *suite);
+int run_hostile_suite(Suite *suite);
 
 #endif

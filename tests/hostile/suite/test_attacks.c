@@ -281,5 +281,5 @@ static Suite *attacks_suite(void)
 
 int main(void)
 {
-	return run_suite(attacks_suite());
+	return run_hostile_suite(attacks_suite());
 }

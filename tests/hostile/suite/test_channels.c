@@ -200,5 +200,5 @@ static Suite *channels_suite(void)
 
 int main(void)
 {
-	return run_suite(channels_suite());
+	return run_hostile_suite(channels_suite());
 }

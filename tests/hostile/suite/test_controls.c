@@ -159,5 +159,5 @@ int main(void)
 		not_run("controls of the attacks", NULL, why);
 		return EXIT_SUCCESS;
 	}
-	return run_suite(controls_suite());
+	return run_hostile_suite(controls_suite());
 }

@@ -181,5 +181,5 @@ static Suite *edges_suite(void)
 
 int main(void)
 {
-	return run_suite(edges_suite());
+	return run_hostile_suite(edges_suite());
 }
