@@ -75,20 +75,24 @@ struct compilation {
 	const struct bh_call_rule **sorted; /* by number, then as in the profile; owned */
 };
 
-static void restrict_calls(struct compilation *c, const struct bh_filter_options *options)
+static void restrict_those(struct compilation *c,
+                           const struct bh_restricted *(*table)(size_t *ret_n))
 {
 	size_t n;
+	const struct bh_restricted *calls = table(&n);
 
-	if (!options->allow_forks) {
-		const struct bh_restricted *forks = bh_restricted_forks(&n);
-		memcpy(c->restricted, forks, n * sizeof(*forks));
-		c->n_restricted = n;
-	}
-	if (options->keep_attributes) {
-		const struct bh_restricted *attributes = bh_restricted_attributes(&n);
-		memcpy(c->restricted + c->n_restricted, attributes, n * sizeof(*attributes));
-		c->n_restricted += n;
-	}
+	memcpy(c->restricted + c->n_restricted, calls, n * sizeof(*calls));
+	c->n_restricted += n;
+}
+
+static void restrict_calls(struct compilation *c, const struct bh_filter_options *options)
+{
+	if (!options->allow_forks)
+		restrict_those(c, bh_restricted_forks);
+	if (options->keep_attributes)
+		restrict_those(c, bh_restricted_attributes);
+	if (options->keep_lengths)
+		restrict_those(c, bh_restricted_lengths);
 }
 
 /* How many restrictions a call has; they are in `ret`. */

@@ -23,6 +23,7 @@ struct bh_filter {
 struct bh_filter_options {
 	bool allow_forks;
 	bool keep_attributes; /* of files: see below */
+	bool keep_lengths;    /* of files: see below */
 	bool warm;            /* batches come in messages: recvmsg on BH_WARM_FD is allowed */
 	uint64_t key;         /* see below */
 };
@@ -35,6 +36,9 @@ struct bh_filter_options {
  * With `keep_attributes`, what the profile allows and what changes the mode, owner,
  * times or attributes of a file fails with EPERM: for handlers that can name files
  * of the host. Landlock has no say in these.
+ * With `keep_lengths`, what the profile allows and what cuts a file without opening it
+ * for writing fails with EPERM, and openat2 with ENOSYS, for the same handlers where
+ * Landlock is older than that.
  * The calls that a batch is set up by (bh_filter_own_calls) are allowed where their
  * sixth argument, which they don't use, is `key`: a secret number that nobody else
  * can know. It is in the launcher's memory and in registers that an exec clears; a

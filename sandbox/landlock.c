@@ -78,7 +78,7 @@ static struct ruleset_attr attr_of(int abi, size_t *ret_size)
 	*ret_size = sizeof(attr.handled_access_fs);
 	if (abi >= 2)
 		attr.handled_access_fs |= FS_REFER;
-	if (abi >= 3)
+	if (abi >= BH_LANDLOCK_TRUNCATES)
 		attr.handled_access_fs |= FS_TRUNCATE;
 	if (abi >= 4) {
 		attr.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;

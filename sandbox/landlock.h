@@ -22,6 +22,9 @@ struct bh_bound;
 /* Which ABI the kernel offers; 0 for none. */
 int bh_landlock_abi(void);
 
+/* The first ABI that has a say in truncating: landlock(7). */
+#define BH_LANDLOCK_TRUNCATES 3
+
 struct bh_landlock {
 	int abi;      /* 0 where the kernel has none */
 	int ruleset;  /* a descriptor, close-on-exec; -1 where there is none */

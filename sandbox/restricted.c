@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
@@ -69,8 +70,38 @@ static const struct bh_restricted attributes[] = {
 	REFUSED_IOCTL('f'), REFUSED_IOCTL('X'), REFUSED_IOCTL('v'), REFUSED_IOCTL(0x94), /* Btrfs */
 };
 
-static_assert(BH_COUNT_OF(forks) + BH_COUNT_OF(attributes) <= BH_RESTRICTED_MOST,
-              "both tables fit");
+/* An open that cuts a file and asks for no permission to write: neither with O_RDONLY
+ * nor with 3, the access mode for an ioctl(2) alone, has the LSM a say in a write. */
+#define REFUSED_CUT(call, flags, mode)                                     \
+	{                                                                  \
+		call,                                                      \
+		{                                                          \
+			.has_condition = true,                             \
+			.condition = { .argument = flags,                  \
+				       .comparison = BH_COMPARE_MASKED_EQ, \
+				       .value = O_ACCMODE | O_TRUNC,       \
+				       .value_two = O_TRUNC | (mode) },    \
+			.answer = {                                        \
+				.kind = BH_ANSWER_ERRNO,                   \
+				.code = EPERM                              \
+			}                                                  \
+		}                                                          \
+	}
+
+static const struct bh_restricted lengths[] = {
+	REFUSED(SYS_truncate),
+#ifdef SYS_open
+	REFUSED_CUT(SYS_open, 1, O_RDONLY),
+	REFUSED_CUT(SYS_open, 1, O_ACCMODE),
+#endif
+	REFUSED_CUT(SYS_openat, 2, O_RDONLY),
+	REFUSED_CUT(SYS_openat, 2, O_ACCMODE),
+	{ SYS_openat2, { .answer = { .kind = BH_ANSWER_ERRNO, .code = ENOSYS } } },
+};
+
+static_assert(BH_COUNT_OF(forks) + BH_COUNT_OF(attributes) + BH_COUNT_OF(lengths) <=
+                      BH_RESTRICTED_MOST,
+              "all tables fit");
 
 const struct bh_restricted *bh_restricted_forks(size_t *ret_n)
 {
@@ -82,4 +113,10 @@ const struct bh_restricted *bh_restricted_attributes(size_t *ret_n)
 {
 	*ret_n = BH_COUNT_OF(attributes);
 	return attributes;
+}
+
+const struct bh_restricted *bh_restricted_lengths(size_t *ret_n)
+{
+	*ret_n = BH_COUNT_OF(lengths);
+	return lengths;
 }

@@ -86,10 +86,14 @@ static int plan_filter(struct bh_launcher *l, int profile_fd, bool allow_forks,
 		return r;
 	if (getrandom(&l->plan.key, sizeof(l->plan.key), 0) != sizeof(l->plan.key))
 		return bh_fail(err, errno, "random number");
-	const struct bh_filter_options options = { .allow_forks = allow_forks,
-		                                   .keep_attributes = !l->plan.namespaces,
-		                                   .warm = l->plan.warm != BH_WARM_OFF,
-		                                   .key = l->plan.key };
+	bool names_hosts_files = !l->plan.namespaces;
+	const struct bh_filter_options options = {
+		.allow_forks = allow_forks,
+		.keep_attributes = names_hosts_files,
+		.keep_lengths = names_hosts_files && bh_landlock_abi() < BH_LANDLOCK_TRUNCATES,
+		.warm = l->plan.warm != BH_WARM_OFF,
+		.key = l->plan.key
+	};
 	return bh_filter_compile(&profile, &options, &l->plan.filter, err);
 }
 

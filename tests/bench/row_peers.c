@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,11 +210,14 @@ static int copy_handler(const char *to_path, struct bh_error *err)
 	BH_CLEANUP(bh_fd_done) int from = open(handler, O_RDONLY | O_CLOEXEC);
 	BH_CLEANUP(bh_fd_done) int to = open(to_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	struct stat info;
+	off_t at = 0;
 
 	if (from < 0 || to < 0 || fstat(from, &info) < 0)
 		return bh_fail(err, errno, "copy the handler to %s", to_path);
-	ssize_t n = copy_file_range(from, NULL, to, NULL, (size_t)info.st_size, 0);
-	return n == info.st_size ? 0 : bh_fail_plain(err, EIO, "copy the handler to %s", to_path);
+	while (at < info.st_size)
+		if (sendfile(to, from, &at, (size_t)(info.st_size - at)) <= 0)
+			return bh_fail(err, errno, "copy the handler to %s", to_path);
+	return 0;
 }
 
 /* With bulkhead's own default profile: containers take the same format. */

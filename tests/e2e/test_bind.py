@@ -318,6 +318,16 @@ def work(task):
         self.assertLessEqual(set(held.values()), {"EACCES", "EPERM", "EXDEV", "EROFS"}, held)
         self.assertEqual((data / "file").read_text(), "content of data")
 
+    def test_without_landlock_it_is_not_cut_by_who_may_not_write(self):
+        data = self.folder()
+        run = self.run_in(f"def work(task): return change('{data}')", "--isolate", "best-effort",
+                          "--bind", data, wrap=[DENY, "--without", "landlock_create_ruleset"])
+        self.assert_status(run, 0)
+        self.assertIn("landlock", run.result["missing_layers"])
+        changed = run.values()["t"]
+        self.assertEqual([changed[way] for way in ("cut", "truncate", "chmod", "fchmod", "utime")],
+                         ["EPERM"] * 5)
+
     def test_without_namespaces_it_can_not_be_shown_elsewhere(self):
         data = self.folder()
         run = self.run_in("def work(task): return None", "--isolate", "best-effort", "--bind",

@@ -59,8 +59,18 @@ class Kinds(Case):
     # ---- what was used ----
 
     def test_usage_is_that_of_the_batch_alone(self):
-        handler = self.handler("give(lambda task: len(b'x' * (200 << 20)) "
-                               "if task['id'] == 'large' else 0)")
+        handler = self.handler(r'''
+import mmap
+def work(task):
+    if task["id"] == "large":
+        memory = mmap.mmap(-1, 200 << 20)
+        try:
+            memory.madvise(mmap.MADV_NOHUGEPAGE)  # a fault for each page
+        except OSError:
+            pass  # a kernel without huge pages
+        for at in range(0, len(memory), mmap.PAGESIZE):
+            memory[at] = 1
+give(work)''')
         run = self.bulkhead("run", "-j", "1", "--max-tasks", "1", "--tasks",
                             self.tasks({"id": "small"}, {"id": "large"}, {"id": "again"}),
                             "--", handler)

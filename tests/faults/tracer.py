@@ -370,6 +370,13 @@ def cgroup_mounts():
             if fields[2] in ("cgroup", "cgroup2")]
 
 
+def read_controllers(path):
+    """Of a cgroup of version 2; each counts CPU time."""
+    files = [f"{mount}{path}/cgroup.controllers" for mount, _ in cgroup_mounts()]
+    return ["cpu"] + [name for file in files if os.path.exists(file)
+                      for name in read_file(file).split() if name != "cpu"]
+
+
 def read_cgroups(pid):
     """The controllers whose cgroup is one of ours, and what these hold."""
     controllers, limits = [], {}
@@ -377,7 +384,7 @@ def read_cgroups(pid):
         _, names, path = line.split(":", 2)
         if "/bulkhead-" not in path:
             continue
-        controllers += names.split(",")
+        controllers += names.split(",") if names else read_controllers(path)
         for mount, options in cgroup_mounts():
             if not names or set(names.split(",")) <= set(options):
                 limits.update((name, read_file(f"{mount}{path}/{name}").strip())

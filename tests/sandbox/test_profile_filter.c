@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles as the kernel gets them: the program is run here on calls that are made
  * up, and has to answer what the rules say. */
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -103,6 +104,21 @@ static bool changes_attributes(int number, const uint64_t args[6])
 	return found;
 }
 
+/* What cuts a file and asks for no permission to write. */
+static bool cuts(int number, const uint64_t args[6])
+{
+	uint64_t flags = number == SYS_openat ? args[2] : args[1];
+	bool opens = number == SYS_openat;
+
+#ifdef SYS_open
+	opens = opens || number == SYS_open;
+#endif
+	if (opens)
+		return (flags & O_TRUNC) && (flags & O_ACCMODE) != O_WRONLY &&
+		       (flags & O_ACCMODE) != O_RDWR;
+	return number == SYS_truncate;
+}
+
 static struct bh_answer judge(const struct bh_profile *profile,
                               const struct bh_filter_options *options, int number,
                               const uint64_t args[6])
@@ -120,6 +136,10 @@ static struct bh_answer judge(const struct bh_profile *profile,
 	if (answer.kind == BH_ANSWER_ALLOW && options->keep_attributes &&
 	    changes_attributes(number, args))
 		return (struct bh_answer){ .kind = BH_ANSWER_ERRNO, .code = EPERM };
+	if (answer.kind == BH_ANSWER_ALLOW && options->keep_lengths && cuts(number, args))
+		return (struct bh_answer){ .kind = BH_ANSWER_ERRNO, .code = EPERM };
+	if (answer.kind == BH_ANSWER_ALLOW && options->keep_lengths && number == SYS_openat2)
+		return (struct bh_answer){ .kind = BH_ANSWER_ERRNO, .code = ENOSYS };
 	if (options->allow_forks || answer.kind != BH_ANSWER_ALLOW)
 		return answer;
 	if (number == SYS_clone3)
@@ -151,6 +171,9 @@ static const int numbers[] = { SYS_clone,
 	                       SYS_read,
 	                       SYS_fchmodat,
 	                       SYS_utimensat,
+	                       SYS_truncate,
+	                       SYS_openat,
+	                       SYS_openat2,
 	                       SYS_execveat
 #ifdef SYS_fork
 	                       ,
@@ -171,6 +194,10 @@ static uint64_t interesting(void)
 		                           0x5412,
 		                           0x40086602, /* FS_IOC_SETFLAGS */
 		                           0x401c5820, /* FS_IOC_FSSETXATTR */
+		                           O_TRUNC,
+		                           O_TRUNC | O_WRONLY,
+		                           O_TRUNC | O_RDWR,
+		                           O_TRUNC | O_ACCMODE,
 		                           UINT32_MAX,
 		                           (uint64_t)UINT32_MAX + 1,
 		                           (uint64_t)1 << 63,
@@ -245,6 +272,7 @@ START_TEST(programs_answer_as_their_rules_say_however_those_overlap)
 		struct bh_error err = BH_ERROR_UNSET;
 		struct bh_filter_options options = { .allow_forks = roll(2) == 0,
 			                             .keep_attributes = roll(2) == 0,
+			                             .keep_lengths = roll(2) == 0,
 			                             .key = KEY };
 		make_profile(&profile);
 		int r = bh_filter_compile(&profile, &options, &filter, &err);
@@ -265,17 +293,19 @@ START_TEST(built_in_profiles_answer_as_their_rules_say)
 {
 	state = 7;
 	for (size_t i = 0; bh_profile_name(i); i++)
-		for (int mode = 0; mode < 4; mode++) {
+		for (int mode = 0; mode < 8; mode++) {
 			struct bh_profile profile;
 			struct bh_filter filter = BH_FILTER_UNSET;
 			struct bh_filter_options options = { .allow_forks = mode & 1,
 				                             .keep_attributes = mode & 2,
+				                             .keep_lengths = mode & 4,
 				                             .key = KEY };
 			ck_assert_int_eq(bh_profile_load(bh_profile_name(i), &profile, NULL), 0);
 			compile_with(&profile, &options, &filter);
 			compare(&profile, &filter, &options);
 			for (int number = 0; number < 600; number++) {
-				uint64_t args[6] = { interesting(), interesting(), 0, 0x1000 };
+				uint64_t args[6] = { interesting(), interesting(), interesting(),
+					             0x1000 };
 				ck_assert_uint_eq(
 				        answer_to(&filter, number, args),
 				        return_of(judge(&profile, &options, number, args)));
