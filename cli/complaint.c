@@ -60,7 +60,8 @@ char *bh_printable_dup(const char *text, size_t size)
 	return made;
 }
 
-static char *format_printable(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_printable(const char *format,
+                                                                    va_list args)
 {
 	BH_CLEANUP(bh_free_done) char *raw = NULL;
 

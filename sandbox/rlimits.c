@@ -14,7 +14,7 @@
 #define ADDRESS_SPACE_EXTRA  ((uint64_t)1 << 30)
 
 /* No more than this process may give. */
-static struct rlimit within(int resource, uint64_t soft, uint64_t hard)
+static struct rlimit within(__rlimit_resource_t resource, uint64_t soft, uint64_t hard)
 {
 	struct rlimit inherited;
 	rlim_t most = RLIM_INFINITY;
@@ -29,7 +29,7 @@ int bh_rlimits_lower_common(struct bh_error *err)
 {
 	static const struct {
 		const char *name;
-		int resource;
+		__rlimit_resource_t resource;
 		rlim_t most;
 	} rows[] = { { "core size", RLIMIT_CORE, 0 },
 		     { "stack size", RLIMIT_STACK, STACK_BYTES },
@@ -47,14 +47,14 @@ int bh_rlimits_lower_common(struct bh_error *err)
 	return 0;
 }
 
-static void add(struct bh_rlimits *plan, int resource, uint64_t soft, uint64_t hard)
+static void add(struct bh_rlimits *plan, __rlimit_resource_t resource, uint64_t soft, uint64_t hard)
 {
 	plan->rows[plan->n_rows++] =
 	        (struct bh_rlimit_row){ .resource = resource,
 		                        .value = within(resource, soft, hard) };
 }
 
-static void add_same(struct bh_rlimits *plan, int resource, uint64_t value)
+static void add_same(struct bh_rlimits *plan, __rlimit_resource_t resource, uint64_t value)
 {
 	add(plan, resource, value, value);
 }

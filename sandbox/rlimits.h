@@ -13,7 +13,7 @@
 #include "bulkhead/limits.h"
 
 struct bh_rlimit_row {
-	int resource; /* RLIMIT_… */
+	__rlimit_resource_t resource; /* RLIMIT_… */
 	struct rlimit value;
 };
 

@@ -166,10 +166,10 @@ static int add_handler(int fd, const char *name, struct bh_error *err)
 {
 	char path[sizeof(BH_ROOT_HANDLER_DIR) + NAME_MAX + 1];
 
-	int r = make_dir(BH_ROOT_HANDLER_DIR + 1, err);
+	int r = make_dir(&BH_ROOT_HANDLER_DIR[1], err);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "%s/%s", BH_ROOT_HANDLER_DIR + 1, name);
+	snprintf(path, sizeof(path), "%s/%s", &BH_ROOT_HANDLER_DIR[1], name);
 	return copy_fd(fd, path, 0555, err);
 }
 
@@ -197,7 +197,7 @@ static int add_python(int dir, struct bh_error *err)
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	return bind_dir(path, BH_ROOT_PYTHON_DIR + 1, err);
+	return bind_dir(path, &BH_ROOT_PYTHON_DIR[1], err);
 }
 
 static int switch_root(struct bh_error *err)

@@ -15,20 +15,22 @@ static size_t from_heap(size_t most)
 {
 	size_t got = 0;
 
-	for (char *block; got < most && (block = malloc(STEP)); got += STEP)
+	for (char *block; got < most && (block = malloc(STEP)); got += STEP) {
 		memset(block, 1, STEP);
+		__asm__ volatile("" : : "r"(block) : "memory"); /* so it is needed */
+	}
 	return got;
 }
 
-static size_t __attribute__((noinline)) deeper(size_t got, size_t most)
+/* Each call has a look at the frame of the one above, so none takes another's place. */
+static size_t deeper(const volatile char *above, size_t got, size_t most)
 {
 	volatile char frame[65536];
 
-	memset((char *)frame, 1, sizeof(frame));
+	for (size_t i = 0; i < sizeof(frame); i += 4096)
+		frame[i] = above[0];
 	got += sizeof(frame);
-	if (got < most)
-		got = deeper(got, most);
-	return got + (size_t)frame[0] - 1;
+	return got < most ? deeper(frame, got, most) : got;
 }
 
 static size_t into_file(int fd, size_t most)
@@ -104,7 +106,7 @@ void attack(struct attack *a)
 	if (is_way(a, "heap"))
 		got = from_heap(most);
 	else if (is_way(a, "stack"))
-		got = deeper(0, most);
+		got = deeper("x", 0, most);
 	else if (is_way(a, "memfd"))
 		got = into_file(memfd_create("eaten", MFD_CLOEXEC), most);
 	else if (is_way(a, "many memfds"))

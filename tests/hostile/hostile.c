@@ -40,7 +40,8 @@ const char *bait_path(const struct attack *a, const char *name)
 	return path;
 }
 
-static void add_detail(struct attack *a, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static void add_detail(struct attack *a, const char *format,
+                                                             va_list list)
 {
 	size_t used = strlen(a->detail);
 

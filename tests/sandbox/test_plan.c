@@ -16,7 +16,7 @@
 #include "sandbox/rlimits.h"
 #include "tests/check.h"
 
-static const struct rlimit *row_of(const struct bh_rlimits *plan, int resource)
+static const struct rlimit *row_of(const struct bh_rlimits *plan, __rlimit_resource_t resource)
 {
 	for (size_t i = 0; i < plan->n_rows; i++)
 		if (plan->rows[i].resource == resource)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "suite.h"
 #include "tests/check.h"
@@ -124,6 +126,17 @@ static void check_bounds(const struct row *row, const struct bh_result *result)
 		complain(row, "%llu bytes of output counted", (unsigned long long)printed);
 }
 
+/* Why a row can't be run here; NULL where it can: it would end the test, too. */
+static const char *why_not_here(const struct row *row, const struct trial *trial)
+{
+	bool scoped = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 6; /* its version */
+
+	if (strcmp(row->program, "kill_others") == 0 && geteuid() != 0 && !scoped &&
+	    strstr(trial->missing_layers, "namespace"))
+		return "not promised to an ordinary user without namespaces before Linux 6.12";
+	return NULL;
+}
+
 START_TEST(attack_gains_nothing_and_comes_to_the_outcome_of_the_table)
 {
 	const struct group *group = &groups[_i];
@@ -134,10 +147,16 @@ START_TEST(attack_gains_nothing_and_comes_to_the_outcome_of_the_table)
 	trial_init(&trial, group->rows, group->n < MOST_JOBS ? group->n : MOST_JOBS);
 	for (size_t i = 0; i < group->n; i++) {
 		struct params params = trial_params(&trial, &group->rows[i]);
-		trial_submit(&trial, &batches[i], &params);
+		const char *why = why_not_here(&group->rows[i], &trial);
+		if (why)
+			not_run(row_name(&group->rows[i]), NULL, why);
+		else
+			trial_submit(&trial, &batches[i], &params);
 	}
 	trial_run(&trial);
 	for (size_t i = 0; i < group->n; i++) {
+		if (!batches[i].result)
+			continue;
 		check_verdict(&group->rows[i], &trial, batches[i].result);
 		check_bounds(&group->rows[i], batches[i].result);
 		trial_batch_done(&batches[i]);
