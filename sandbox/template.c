@@ -223,7 +223,7 @@ static void send_batch(struct bh_templates *templates, struct bh_slot *slot)
 	int r = template->control < 0 ? -EPIPE
 	                              : bh_channel_send(template->control, &batch, sizeof(batch),
 	                                                fds, BH_COUNT_OF(fds), NULL);
-	if (r == -EPIPE || r == -ECONNRESET) {
+	if (r == -EPIPE) {
 		template->batch = BH_TEMPLATE_WAITS;
 		set_deadline(templates, template, bh_add_saturated(bh_now_us(), END_PATIENCE_US));
 	} else if (r < 0) {

@@ -13,6 +13,13 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * BH_CHANNEL_MAX_FDS)];
 };
 
+/* What sendmsg(2) says where the other side was closed before, just now (its socket is
+ * there, but dead), or with messages that it had not read. */
+static bool is_gone(int error)
+{
+	return error == EPIPE || error == ECONNREFUSED || error == ECONNRESET;
+}
+
 int bh_channel_send(int socket, const void *bytes, size_t size, const int *fds, size_t n_fds,
                     struct bh_error *err)
 {
@@ -36,7 +43,7 @@ int bh_channel_send(int socket, const void *bytes, size_t size, const int *fds, 
 		sent = sendmsg(socket, &message, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
-		return bh_fail(err, errno, "send message");
+		return bh_fail(err, is_gone(errno) ? EPIPE : errno, "send message");
 	return 0;
 }
 

@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from support import BUILD, HANDLERS, Case, main
+from support import BUILD, HANDLERS, Case, main, not_run
 
 DENY = BUILD / "tests" / "deny_namespaces"
 FAULTY = HANDLERS / "faulty"
@@ -72,7 +72,11 @@ class WithoutNamespaces(Case):
         self.assertRegex(run.result["missing_layers"] or "landlock", "^landlock")
 
     def test_landlock_and_ids_hide_the_host(self):
-        seen = self.run_way("secrets").values()["t"]
+        run = self.run_way("secrets")
+        if "landlock" in run.result["missing_layers"]:
+            not_run("what hides the host without namespaces", "no Landlock in this kernel")
+            return
+        seen = run.values()["t"]
         self.assertEqual(set(seen["folders"].values()), {-1})
         self.assertEqual(sorted(seen["fds"]), ["0", "1", "2", "3", "4"])
         if os.geteuid() == 0:

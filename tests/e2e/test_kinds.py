@@ -63,7 +63,7 @@ class Kinds(Case):
 import mmap
 def work(task):
     if task["id"] == "large":
-        memory = mmap.mmap(-1, 200 << 20)
+        memory = mmap.mmap(-1, 200 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         try:
             memory.madvise(mmap.MADV_NOHUGEPAGE)  # a fault for each page
         except OSError:

@@ -89,7 +89,7 @@ def missing_layers(state):
     layers = {
         "filters": state["filters"] >= 1,
         "no_new_privs": state["no_new_privs"] == "1",
-        "landlock": state["landlock"],
+        "landlock": state["landlock"] or calls.LANDLOCK_VERSION < 1,
         "capabilities": set(state["capabilities"]) == {"0" * 16},
         "uids": len(ids) == 1 and "0" not in ids,
         "pid": state["pid"] == "2",

@@ -24,6 +24,12 @@
 	{                                                                                   \
 		.program = program_, .way = way_, .kinds = kinds_, .control = CONTROL_GAINS \
 	}
+/* About files and devices that only a root of its own or Landlock keeps from it. */
+#define CALL_WALLED(program_, way_, kinds_)                                                  \
+	{                                                                                    \
+		.program = program_, .way = way_, .kinds = kinds_, .control = CONTROL_GAINS, \
+		.walled = true                                                               \
+	}
 #define CALL_OF_ROOT(program_, way_, kinds_)                                                 \
 	{                                                                                    \
 		.program = program_, .way = way_, .kinds = kinds_, .control = CONTROL_GAINS, \
@@ -49,7 +55,7 @@
 		.program = "fill_scratch", .way = way_, .kinds = kinds_, .scratch_mb = 8, \
 		.profile = profile_, .bytes = bytes_, .allowed = allowed_,                \
 		.kinds_not_strict = KIND(BH_KIND_EXIT), .status = 3, /* there is none */  \
-		        .control = CONTROL_GAINS                                          \
+		        .control = CONTROL_GAINS, .walled = true                          \
 	}
 /* In the profile that allows most. */
 #define CHANGE_TRUSTED(way_)                                                                  \
@@ -212,7 +218,13 @@ const struct row rows[] = {
 	  .bytes = 64 * MIB,
 	  .control = CONTROL_GAINS },
 	EAT("many memfds", MEMORY | NONE, true),
-	EAT("tmpfs", NONE, false),
+	{ .program = "eat_memory",
+	  .way = "tmpfs",
+	  .kinds = NONE,
+	  .memory_mb = 32,
+	  .bytes = 64 * MIB,
+	  .control = CONTROL_GAINS,
+	  .walled = true },
 	EAT("page tables", MEMORY | NONE, false),
 	{ .program = "eat_memory",
 	  .way = "pipes",
@@ -357,9 +369,10 @@ const struct row rows[] = {
 	  .control = CONTROL_ENDS },
 	{ .program = "die",
 	  .way = "dispatch",
-	  .kinds = SIGNAL,
+	  .kinds = NONE | SIGNAL,
 	  .signal = SIGSYS,
-	  .control = CONTROL_ENDS },
+	  .control = CONTROL_ENDS,
+	  .may_lack = true },
 
 	/* others */
 	CALL("kill_others", "all", NONE | SIGNAL),
@@ -378,9 +391,9 @@ const struct row rows[] = {
 	CALL("look_into", "pidfd_getfd", VIOLATION | NONE),
 	CALL("look_into", "kcmp", VIOLATION | NONE),
 	CALL_OF_ROOT("look_into", "process_madvise", VIOLATION | NONE),
-	CALL("look_into", "files of processes", NONE),
+	CALL_WALLED("look_into", "files of processes", NONE),
 	CALL("overwrite", "itself", NONE),
-	CALL("overwrite", "anything", NONE),
+	CALL_WALLED("overwrite", "anything", NONE),
 	CALL("overwrite", "launcher and handler", NONE),
 	CALL("change_attributes", "mode", NONE),
 	CALL("change_attributes", "owner", NONE),
@@ -394,10 +407,10 @@ const struct row rows[] = {
 	CHANGE_TRUSTED("flags"),
 	CALL("find_secrets", "environment", NONE),
 	CALL("find_secrets", "descriptors", NONE),
-	CALL("find_secrets", "command lines", NONE),
-	CALL("find_secrets", "mounts", NONE),
-	CALL("find_secrets", "cwd", NONE),
-	CALL("find_secrets", "paths", NONE),
+	CALL_WALLED("find_secrets", "command lines", NONE),
+	CALL_WALLED("find_secrets", "mounts", NONE),
+	CALL_WALLED("find_secrets", "cwd", NONE),
+	CALL_WALLED("find_secrets", "paths", NONE),
 
 	/* the terminal */
 	CALL("type_into_terminal", "TIOCSTI", VIOLATION | NONE),
@@ -405,7 +418,7 @@ const struct row rows[] = {
 	CALL("type_into_terminal", "TIOCLINUX", VIOLATION | NONE),
 	CALL("type_into_terminal", "TIOCSCTTY", VIOLATION | NONE),
 	CALL_OF_ROOT("type_into_terminal", "TIOCCONS", VIOLATION | NONE),
-	CALL("type_into_terminal", "devices", NONE),
+	CALL_WALLED("type_into_terminal", "devices", NONE),
 
 	/* namespaces and mounts */
 	CALL("new_namespace", "user", VIOLATION | NONE),
@@ -431,7 +444,12 @@ const struct row rows[] = {
 	CALL("change_mounts", "chroot", VIOLATION | NONE),
 	CALL_OF_ROOT("change_mounts", "open_by_handle_at", VIOLATION | NONE),
 	CALL_OF_ROOT("change_mounts", "mknod", VIOLATION | NONE),
-	CALL_MAY_LACK("change_mounts", "devices", NONE),
+	{ .program = "change_mounts",
+	  .way = "devices",
+	  .kinds = NONE,
+	  .control = CONTROL_GAINS,
+	  .may_lack = true,
+	  .walled = true },
 
 	/* the kernel */
 	CALL_MAY_LACK("ask_kernel", "io_uring_setup", VIOLATION | NONE),
@@ -530,7 +548,7 @@ const struct row rows[] = {
 	CALL("raise_limits", "core", NONE),
 	CALL("raise_limits", "securebits", NONE),
 	CALL("raise_limits", "keepcaps", NONE),
-	CALL("write_kernel_files", NULL, NONE),
+	CALL_WALLED("write_kernel_files", NULL, NONE),
 };
 const size_t n_rows = sizeof(rows) / sizeof(rows[0]);
 

@@ -47,6 +47,7 @@ struct row {
 	unsigned int kinds_not_strict, kinds_no_cgroup;
 	bool by_cgroup;    /* promised only where a cgroup holds the batch … */
 	const char *needs; /* … or only with these, as results name them */
+	bool walled;       /* promised only where there is a root of its own or Landlock */
 	const char *why;
 };
 

@@ -89,6 +89,8 @@ static bool is_promised(const struct row *row, const struct bh_result *result)
 		return true;
 	if (row->by_cgroup && !row->needs)
 		return false;
+	if (row->walled && !trial_has_wall(result))
+		return false;
 	return !trial_lacks(result, row->needs);
 }
 
@@ -107,7 +109,9 @@ static void check_verdict(const struct row *row, const struct trial *trial,
 		return;
 	}
 	snprintf(why, sizeof(why), "not promised without %s, and it comes to %s: %s",
-	         row->needs ? row->needs : "a cgroup that holds the batch",
+	         row->needs    ? row->needs
+	         : row->walled ? "namespaces and Landlock"
+	                       : "a cgroup that holds the batch",
 	         bh_kind_name(result->outcome.kind), report.detail);
 	not_run(row_name(row), NULL, why);
 }

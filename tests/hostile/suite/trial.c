@@ -276,6 +276,11 @@ struct report report_of(const struct bh_result *result)
 	return (struct report){ .there = false };
 }
 
+bool trial_has_wall(const struct bh_result *result)
+{
+	return !trial_lacks(result, "namespaces") || !trial_lacks(result, "landlock");
+}
+
 bool trial_lacks(const struct bh_result *result, const char *layers)
 {
 	char list[256], *rest = list;

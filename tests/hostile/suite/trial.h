@@ -52,6 +52,9 @@ struct report report_of(const struct bh_result *result);
 /* True where one of the layers, named with spaces between, is missing. */
 bool trial_lacks(const struct bh_result *result, const char *layers);
 
+/* Whether anything stands between it and the host's files: a root of its own or Landlock. */
+bool trial_has_wall(const struct bh_result *result);
+
 void not_run(const char *what, const char *way, const char *why);
 
 /* Descendants of this process, without launchers and what they have made ahead for
