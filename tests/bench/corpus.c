@@ -105,7 +105,7 @@ static int encode_header(const struct bh_batch *batch, const struct bh_lease *le
 	const struct bh_context_header header = {
 		.batch_id = batch->batch_id,
 		.attempt = 1,
-		.timeout_us = 600ull * 1000 * 1000,
+		.timeout_us = 30 * 1000 * 1000,
 		.entry_count = lease->n_entries,
 		.total_tokens = lease->total_tokens,
 		.tasks = batch->tasks,

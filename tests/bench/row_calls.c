@@ -25,6 +25,7 @@ static int measure_kind(const char *kind, const struct corpus *corpus,
 	snprintf(figure.name, sizeof(figure.name), "calls-%s", kind);
 	snprintf(figure.work, sizeof(figure.work), "each of 10^6 calls, over isolation none");
 	options.jobs = 1;
+	options.limits.timeout_us = BH_UNLIMITED; /* for any machine */
 	options.handler_args = args;
 	int r = runner_open_with(&strict, "calls", corpus, options, err);
 	options.isolation = BH_ISOLATION_NONE;
