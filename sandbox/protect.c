@@ -16,8 +16,11 @@
 
 #include "ipc/wire/base.h"
 
+/* A line of the mount table: a source, a path and options, some characters as \NNN. */
+#define LINE_SIZE (16 * PATH_MAX)
+
 /* The flags that a mount has already and, in a user namespace, must keep. */
-static unsigned long kept_flags(const char *path)
+static int find_kept_flags(const char *path, unsigned long *ret, struct bh_error *err)
 {
 	static const struct {
 		unsigned long from, to;
@@ -28,35 +31,54 @@ static unsigned long kept_flags(const char *path)
 	unsigned long flags = 0;
 
 	if (statvfs(path, &info) < 0)
-		return 0;
+		return bh_fail(err, errno, "look at the mount %s", path);
 	for (size_t i = 0; i < BH_COUNT_OF(rows); i++)
 		if (info.f_flag & rows[i].from)
 			flags |= rows[i].to;
-	return flags;
+	*ret = flags;
+	return 0;
+}
+
+static int protect_one(const char *at, struct bh_error *err)
+{
+	unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
+	unsigned long kept = 0;
+
+	int r = find_kept_flags(at, &kept, err);
+	if (r < 0)
+		return r;
+	if (mount(NULL, at, NULL, flags | kept, NULL) < 0)
+		return bh_fail(err, errno, "make %s read-only", at);
+	return 0;
+}
+
+static int protect_listed(FILE *table, const char *top, struct bh_error *err)
+{
+	size_t length = strlen(top);
+	char line[LINE_SIZE];
+	struct mntent entry;
+	int r = 0;
+
+	while (r == 0 && getmntent_r(table, &entry, line, sizeof(line))) {
+		const char *at = entry.mnt_dir;
+		if (strncmp(at, top, length) == 0 && (at[length] == '/' || at[length] == '\0'))
+			r = protect_one(at, err);
+	}
+	/* its end and an error look the same to getmntent_r(3) */
+	return r == 0 && ferror(table) ? bh_fail(err, EIO, "read the mount table") : r;
 }
 
 /* Before Linux 5.12: one mount after another, as the mount table lists them. */
 static int protect_each(const char *path, struct bh_error *err)
 {
-	char whole[PATH_MAX];
-	struct mntent entry;
-	char line[3 * PATH_MAX];
+	char top[PATH_MAX];
 
-	if (!realpath(path, whole))
+	if (!realpath(path, top))
 		return bh_fail(err, errno, "resolve %s in the new root", path);
-	size_t length = strlen(whole);
 	FILE *table = setmntent("/proc/self/mounts", "re");
 	if (!table)
 		return bh_fail(err, errno, "read the mount table");
-	int r = 0;
-	while (r == 0 && getmntent_r(table, &entry, line, sizeof(line))) {
-		const char *at = entry.mnt_dir;
-		if (strncmp(at, whole, length) != 0 || (at[length] != '/' && at[length] != '\0'))
-			continue;
-		unsigned long flags = kept_flags(at) | MS_NOSUID | MS_NODEV;
-		if (mount(NULL, at, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0)
-			r = bh_fail(err, errno, "make %s read-only", at);
-	}
+	int r = protect_listed(table, top, err);
 	endmntent(table);
 	return r;
 }

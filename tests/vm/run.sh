@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh KERNEL PACKAGE…: all tests of the release build on one of Debian's kernels, in an
+# run.sh KERNEL PACKAGE… [-- CTEST_ARG…]: all tests of the release build on one of Debian's kernels, in an
 # emulated machine with cgroup version 2 alone, as root and as an ordinary user. Debian 12
 # with the packages, the project and what was built of it stay in build/vm for the next
 # run. Needs root: debootstrap(8), chroot(1), mount(8).
@@ -11,7 +11,14 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
 kernel=$1
-packages=("${@:2}")
+packages=()
+shift
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	packages+=("$1")
+	shift
+done
+[ $# -eq 0 ] || shift
+ctest_args=("$@")
 home=build/vm
 root=$home/root
 image=$home/disk-$kernel.img
@@ -68,6 +75,7 @@ build_inside() {
 
 # What the machine runs instead of an init.
 write_init() {
+	printf '%s\n' "${ctest_args[@]}" >"$root/ctest-args"
 	cat >"$root/sbin/run-tests" <<'END'
 #!/bin/bash
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
@@ -80,13 +88,14 @@ mount -t devpts devpts /dev/pts
 for at in /dev/shm /tmp /run; do mount -t tmpfs -o mode=1777 tmpfs $at; done
 ip link set lo up
 cd /srv/bulkhead/build/release
+mapfile -t args < <(grep . /ctest-args)
 status=0
 
 run_tests() {
 	local who=$1
 	shift
 	printf '\n==> as %s, on Linux %s\n' "$who" "$(uname -r)"
-	"$@" ctest --parallel 3 --timeout 3000 --output-on-failure </dev/null || status=1
+	"$@" ctest --parallel 3 --timeout 3000 --output-on-failure "${args[@]}" </dev/null || status=1
 	grep -ah 'NOT RUN: ' Testing/Temporary/LastTest.log | sort -u
 }
 
