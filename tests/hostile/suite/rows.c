@@ -394,7 +394,7 @@ const struct row rows[] = {
 	CALL_WALLED("look_into", "files of processes", NONE),
 	CALL("overwrite", "itself", NONE),
 	CALL_WALLED("overwrite", "anything", NONE),
-	CALL("overwrite", "launcher and handler", NONE),
+	CALL_WALLED("overwrite", "launcher and handler", NONE),
 	CALL("change_attributes", "mode", NONE),
 	CALL("change_attributes", "owner", NONE),
 	CALL("change_attributes", "times", NONE),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "suite.h"
@@ -82,12 +83,22 @@ static const char *examine(const struct row *row, unsigned int kinds,
 	return examine_end(row, result);
 }
 
+static bool is_before(int version, int patchlevel)
+{
+	struct utsname host;
+	int major = 0, minor = 0;
+
+	uname(&host);
+	sscanf(host.release, "%d.%d", &major, &minor);
+	return major < version || (major == version && minor < patchlevel);
+}
+
 /* Only where there is less than all of it. */
 static bool is_promised(const struct row *row, const struct bh_result *result)
 {
 	if (row->by_cgroup && is_held_by_cgroup(result))
 		return true;
-	if (row->by_cgroup && !row->needs)
+	if (row->by_cgroup && (!row->needs || is_before(5, 14)))
 		return false;
 	if (row->walled && !trial_has_wall(result))
 		return false;
@@ -109,9 +120,10 @@ static void check_verdict(const struct row *row, const struct trial *trial,
 		return;
 	}
 	snprintf(why, sizeof(why), "not promised without %s, and it comes to %s: %s",
-	         row->needs    ? row->needs
-	         : row->walled ? "namespaces and Landlock"
-	                       : "a cgroup that holds the batch",
+	         row->walled       ? "namespaces and Landlock"
+	         : !row->by_cgroup ? row->needs
+	         : row->needs      ? "a cgroup that holds the batch, or namespaces and Linux 5.14"
+	                           : "a cgroup that holds the batch",
 	         bh_kind_name(result->outcome.kind), report.detail);
 	not_run(row_name(row), NULL, why);
 }
@@ -130,7 +142,7 @@ static void check_bounds(const struct row *row, const struct bh_result *result)
 		complain(row, "%llu bytes of output counted", (unsigned long long)printed);
 }
 
-/* Why a row can't be run here; NULL where it can: it would end the test, too. */
+/* Why a row can't be run here, as one that would end the test, too; NULL where it can. */
 static const char *why_not_here(const struct row *row, const struct trial *trial)
 {
 	bool scoped = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 6; /* its version */
@@ -138,6 +150,8 @@ static const char *why_not_here(const struct row *row, const struct trial *trial
 	if (strcmp(row->program, "kill_others") == 0 && geteuid() != 0 && !scoped &&
 	    strstr(trial->missing_layers, "namespace"))
 		return "not promised to an ordinary user without namespaces before Linux 6.12";
+	if (strcmp(row->program, "chmod_region") == 0 && geteuid() != 0 && is_before(6, 3))
+		return "an owner may change the mode of a memfd before Linux 6.3";
 	return NULL;
 }
 
