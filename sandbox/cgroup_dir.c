@@ -41,6 +41,15 @@ bool bh_cgroup_dir_is_ours(const char *name)
 	return strncmp(name, PREFIX, strlen(PREFIX)) == 0 && !strchr(name, '/');
 }
 
+/* Whether the directory has still that name: it may have been removed, and made again. */
+static bool is_named(int dir, int parent, const char *name)
+{
+	struct stat info, named;
+
+	return fstat(dir, &info) == 0 && fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       info.st_dev == named.st_dev && info.st_ino == named.st_ino;
+}
+
 int bh_cgroup_dir_make(int parent, const char *name, int *ret, struct bh_error *err)
 {
 	for (int i = 0; i < MAKE_TRIES; i++) {
@@ -48,7 +57,7 @@ int bh_cgroup_dir_make(int parent, const char *name, int *ret, struct bh_error *
 			return bh_fail(err, errno, "make a cgroup");
 		BH_CLEANUP(bh_fd_done)
 		int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir >= 0 && flock(dir, LOCK_EX) == 0 && faccessat(parent, name, F_OK, 0) == 0) {
+		if (dir >= 0 && flock(dir, LOCK_EX) == 0 && is_named(dir, parent, name)) {
 			*ret = BH_TAKE(dir, -1);
 			return 0;
 		}
@@ -156,13 +165,14 @@ void bh_cgroup_dir_remove(int parent, const char *name)
 		remove_tree(parent, name);
 }
 
+/* Whoever has the lock on what has the name may remove it, and nobody else. */
 static void remove_if_stale(int parent, const char *name)
 {
 	BH_CLEANUP(bh_fd_done)
 	int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0)
-		bh_cgroup_dir_remove(parent, name);
+	if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) == 0 && is_named(dir, parent, name))
+		remove_tree(parent, name);
 }
 
 void bh_cgroup_dir_remove_stale(int parent)

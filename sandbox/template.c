@@ -150,6 +150,7 @@ static int prepare(struct bh_templates *templates, struct bh_slot *slot, struct 
 	template->is_warm = false;
 	template->n_batches = 0;
 	template->fault = 0;
+	template->was_overdue = false;
 	template->asked_to_end = false;
 	int r = open_control(templates, slot, err);
 	return r < 0 ? r : bh_slot_prepare(slot, err);
@@ -507,6 +508,14 @@ static int tell_reaped(struct bh_templates *templates, struct bh_slot *slot,
 	return tell_end(templates, slot, NULL, err);
 }
 
+/* One that ended by itself, though late, as a busy machine may make it, closed its
+ * socket by that. */
+static bool is_late(const struct bh_slot *slot)
+{
+	return slot->template.was_overdue && slot->ended &&
+	       !(WIFSIGNALED(slot->wait_status) && WTERMSIG(slot->wait_status) == SIGKILL);
+}
+
 int bh_template_reaped(struct bh_templates *templates, struct bh_slot *slot, struct bh_error *err)
 {
 	struct bh_template *template = &slot->template;
@@ -518,6 +527,8 @@ int bh_template_reaped(struct bh_templates *templates, struct bh_slot *slot, str
 	if (r < 0)
 		return r;
 	enum bh_template_state state = template->state;
+	if (is_late(slot))
+		template->fault = 0;
 	note_warm_up(templates, slot);
 	close_control(template);
 	bh_fd_done(&slot->handler_pidfd);
@@ -603,9 +614,11 @@ void bh_templates_enforce(struct bh_templates *templates, uint64_t now_us)
 		if (slot->template.deadline_us > now_us)
 			continue;
 		set_deadline(templates, &slot->template, UINT64_MAX);
-		if (slot->template.was_killed)
+		if (slot->template.was_killed) {
 			kill_template(slot);
-		else
-			condemn(slot, BH_ENDED_PROTOCOL, "it closed its control socket");
+			continue;
+		}
+		slot->template.was_overdue = slot->template.fault == 0;
+		condemn(slot, BH_ENDED_PROTOCOL, "it closed its control socket");
 	}
 }

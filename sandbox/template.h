@@ -67,6 +67,7 @@ struct bh_template {
 	uint64_t deadline_us;    /* for the end of a killed batch; UINT64_MAX for none */
 	struct bh_warm_word end; /* of the batch, as the template told it */
 	enum bh_ended_by fault;  /* why we killed the template; 0 where we didn't */
+	bool was_overdue;        /* … as it didn't end when its control socket was closed */
 	struct bh_error why;     /* the same in words */
 };
 #define BH_TEMPLATE_UNSET \

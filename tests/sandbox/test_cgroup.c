@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
@@ -531,6 +532,50 @@ START_TEST(a_directory_whose_maker_is_gone_is_removed_and_no_other)
 }
 END_TEST
 
+/* Makes directories and removes those of others that are gone, as launchers do that
+ * start together. Nobody may remove one that is held. */
+static void make_and_remove(int parent, unsigned int owner)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct bh_error err = BH_ERROR_UNSET;
+		char name[BH_CGROUP_NAME_SIZE];
+		struct stat info, named;
+		BH_CLEANUP(bh_fd_done) int held = -1;
+
+		ck_assert_int_eq(bh_cgroup_dir_name(owner, name, &err), 0);
+		int r = bh_cgroup_dir_make(parent, name, &held, &err);
+		if (r == -EAGAIN) /* so many others are about that it gave up */
+			continue;
+		ck_assert_msg(r == 0, "%s", err.text);
+		bh_cgroup_dir_remove_stale(parent);
+		ck_assert_int_eq(fstatat(parent, name, &named, 0), 0);
+		ck_assert_int_eq(fstat(held, &info), 0);
+		ck_assert_uint_eq(info.st_ino, named.st_ino);
+	}
+}
+
+START_TEST(launchers_that_start_together_keep_their_directories)
+{
+	pid_t pids[8];
+
+	put("/cg/else/x", "");
+	BH_CLEANUP(bh_fd_done) int parent = open_dir("/cg");
+	for (unsigned int i = 0; i < BH_COUNT_OF(pids); i++) {
+		pids[i] = check_fork();
+		ck_assert_int_ge(pids[i], 0);
+		if (pids[i] == 0) {
+			make_and_remove(parent, i);
+			_exit(EXIT_SUCCESS);
+		}
+	}
+	for (size_t i = 0; i < BH_COUNT_OF(pids); i++) {
+		int status;
+		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+		ck_assert_int_eq(status, 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("cgroup");
@@ -552,6 +597,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_no_count_is_refused, 0, BH_COUNT_OF(unreadable));
 	tcase_add_test(tcase, evidence_is_what_came_since_the_begin);
 	tcase_add_test(tcase, a_directory_whose_maker_is_gone_is_removed_and_no_other);
+	tcase_add_test(tcase, launchers_that_start_together_keep_their_directories);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }
