@@ -37,6 +37,7 @@ ALL_ERRORS_ALIKE = {"brk"}
 
 # These can also be interrupted, and nothing may come of that.
 WITHOUT_HANG = "1073741825"  # WNOHANG | __WALL of wait4(2), which is never interrupted
+WITHOUT_END = "1073741824"  # __WALL
 INTERRUPTED = {"wait4", "waitid", "sendmsg", "recvmsg", "poll", "ppoll", "epoll_wait"}
 
 # What does its work and tells of an error nevertheless.
@@ -58,6 +59,7 @@ FEWER_FILES = "a part of the root is left out, or bound instead of linked to"
 AGAIN = "is made again"
 LAST_PID = "/proc/sys/kernel/ns_last_pid"
 ONE_EACH = "the reaper doesn't stay: it ends with its batch, and tells of that by its end"
+LAUNCHERS_END = "reapers end with the launcher's namespace, too"
 UNCOUNTED = "processes count by user"  # so that a limit would be hit by what others run
 
 # role, call, what it is about, error ("" for any of each), the reason
@@ -86,8 +88,8 @@ MAY_FAIL = [
     # the launcher
     ("launcher 1", "newfstatat", "/proc/N/mounts/", "",
      "stdio's question for the size of a buffer"),
-    ("launcher 1", "(kill|wait4)", "1073741824|", "",  # __WALL alone: until nobody is left
-     "reapers end with the launcher's namespace, too"),
+    ("launcher 1", "kill", "", "", LAUNCHERS_END),
+    ("launcher 1", "wait4", WITHOUT_END, "", LAUNCHERS_END),
     ("launcher 1", "setsid", "", "", "it leads its group already, or its namespace"),
     ("launcher 1", "prlimit64", "get .*", "", "a limit that can't be read is taken for none"),
     ("launcher 1", "prlimit64", "set 7", "", "its own descriptors; handlers have a limit"),
