@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ipc/wire/base.h"
+#include "ipc/wire/region.h"
 #include "sandbox/client.h"
 #include "supervisor/executor_internal.h"
 #include "supervisor/retry.h"
@@ -69,6 +70,17 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 	if (r == 0)
 		r = bh_retry_check(&options->retry, err);
 	return r < 0 ? r : check_limits(&options->limits, err);
+}
+
+/* To a capacity that handlers can fill: the limit is what they are told of. */
+static int round_results(struct bh_limits *limits, struct bh_error *err)
+{
+	size_t grain;
+	int r = bh_region_find_grain(&grain, err);
+
+	if (r == 0)
+		limits->results_bytes = (limits->results_bytes + grain - 1) / grain * grain;
+	return r;
 }
 
 static size_t online_cpus(void)
@@ -198,7 +210,9 @@ int bh_executor_new(struct bh_store *store, const struct bh_executor_options *op
 	made->max_queued = options->max_queued > 0 ? options->max_queued : SIZE_MAX;
 	made->on_room = options->on_room;
 	made->room_userdata = options->room_userdata;
-	r = set_up(made, options, err);
+	r = round_results(&made->rules.limits, err);
+	if (r == 0)
+		r = set_up(made, options, err);
 	if (r < 0) {
 		bh_executor_free(made);
 		return r;

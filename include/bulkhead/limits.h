@@ -20,7 +20,9 @@ struct bh_limits {
 	uint64_t max_procs;       /* processes at a time; 1: no forks */
 	uint64_t max_threads;     /* threads at a time, beside the processes */
 	uint64_t file_size_bytes; /* any file that a process writes, descriptor 4 included */
-	uint64_t results_bytes;   /* capacity of descriptor 4; must be finite */
+	/* Capacity of descriptor 4; must be finite. Rounded up to whole pages, or to what
+	 * the kernel writes at once: 2 MiB on Linux 6.12, for one. */
+	uint64_t results_bytes;
 	uint64_t output_bytes;    /* kept of stdout and of stderr, each; must be finite */
 };
 

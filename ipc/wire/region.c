@@ -20,6 +20,8 @@
 #define CONTEXT_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define RESULT_SEALS  (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
+#define MOST_GRAIN ((size_t)1 << 30)
+
 /* A sealable memfd that can't be executed, where the kernel knows how. */
 static int open_memfd(const char *name)
 {
@@ -111,6 +113,33 @@ int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_err
 		return bh_fail(err, errno, "seal result memfd");
 
 	*ret = BH_TAKE(made, BH_REGION_UNSET);
+	return 0;
+}
+
+/* Whether a write that reaches past the end of such a region stops there: 1 or 0. */
+static int stops_at_end(size_t size, struct bh_error *err)
+{
+	BH_CLEANUP(bh_region_done) struct bh_region region = BH_REGION_UNSET;
+
+	int r = bh_region_open_results(size, &region, err);
+	if (r < 0)
+		return r;
+	ssize_t n = pwrite(region.fd, "ab", 2, (off_t)(size - 1));
+	if (n < 0 && errno != EPERM)
+		return bh_fail(err, errno, "try how a result region is filled");
+	return n == 1;
+}
+
+int bh_region_find_grain(size_t *ret, struct bh_error *err)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), grain = page;
+	int r;
+
+	while ((r = stops_at_end(grain, err)) == 0 && grain < MOST_GRAIN)
+		grain *= 2;
+	if (r < 0)
+		return r;
+	*ret = r ? grain : page; /* none is better than another */
 	return 0;
 }
 

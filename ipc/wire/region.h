@@ -34,11 +34,18 @@ BH_MUST_CHECK
 int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
                    struct bh_region *ret, struct bh_error *err);
 
+/* What capacities of result regions have to be multiples of: a power of two, found
+ * by trying. Kernels write in steps, and refuse a step as a whole that would reach
+ * past the end of a sealed file. A step ends at a page's end, but, where files in
+ * memory may have large folios, at that of the largest one: 2 MiB on x86-64 with
+ * Linux 6.12. Errors: the failing call's -errno. */
+BH_MUST_CHECK
+int bh_region_find_grain(size_t *ret, struct bh_error *err);
+
 /* A new memfd of `capacity` bytes, rounded up to whole pages, sealed against
  * grow, shrink and further seals. A write that reaches the end of it stops
- * there, so that a full region has its offset at exactly `ret->size`: kernels
- * stop at the last page boundary inside, which is why the capacity is a
- * multiple of the page size. -EINVAL for a capacity of 0. */
+ * there, so that a full region has its offset at exactly `ret->size`, where that
+ * is a multiple of the grain. -EINVAL for a capacity of 0. */
 BH_MUST_CHECK
 int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_error *err);
 

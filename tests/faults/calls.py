@@ -123,6 +123,7 @@ MAY_FAIL = [
     ("supervisor", "read", "anon_inode:.*", "", "it stays readable, and is read again"),
     ("supervisor", "read", "pipe:", "", "the last look at an empty pipe"),
     ("supervisor", "write", "/tmp/#N", "EAGAIN", AGAIN),
+    ("supervisor", "pwrite64", "/memfd:bulkhead-results", "EPERM", "a larger region is tried"),
     ("supervisor", "ioctl", "", "", "standard error is taken for no terminal"),
     ("supervisor", "lseek", "", "", "where the output ends is needed only to cut off a part"),
     ("supervisor", "fcntl", "1 .*", "", "a descriptor that may be there is left alone"),

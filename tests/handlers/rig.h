@@ -35,6 +35,7 @@
 struct run {
 	int exit_status; /* -1 where a signal ended it */
 	int signal;
+	size_t capacity;
 	uint8_t *bytes; /* committed */
 	size_t size;
 	struct bh_records records;
@@ -46,8 +47,8 @@ void rig_context(const struct bh_batch *batch, const struct bh_entry *entries, s
                  struct bh_region *ret);
 void rig_context_of_bytes(const void *bytes, size_t size, struct bh_region *ret);
 
-/* Runs `body` in a child that exits with what it returns. `batch` is what the
- * records are read against. */
+/* Runs `body` in a child that exits with what it returns. `capacity` is rounded up to
+ * what can be filled; `batch` is what the records are read against. */
 void rig_run(const struct bh_region *context, const struct bh_batch *batch, size_t capacity,
              int (*body)(void *), void *userdata, struct run *ret);
 

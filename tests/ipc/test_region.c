@@ -270,9 +270,12 @@ static const struct {
 
 START_TEST(a_full_region_has_its_offset_at_its_capacity)
 {
-	struct bh_region region = open_results(floods[_i].capacity);
 	char *bytes = malloc(floods[_i].chunk);
+	size_t grain;
 	ssize_t n;
+
+	ck_assert_int_eq(bh_region_find_grain(&grain, NULL), 0);
+	struct bh_region region = open_results((floods[_i].capacity + grain - 1) / grain * grain);
 
 	memset(bytes, 'x', floods[_i].chunk);
 	do
