@@ -38,7 +38,8 @@ int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
  * by trying. Kernels write in steps, and refuse a step as a whole that would reach
  * past the end of a sealed file. A step ends at a page's end, but, where files in
  * memory may have large folios, at that of the largest one: 2 MiB on x86-64 with
- * Linux 6.12. Errors: the failing call's -errno. */
+ * Linux 6.12, or later where transparent_hugepage/shmem_enabled of sysfs says so.
+ * Errors: the failing call's -errno. */
 BH_MUST_CHECK
 int bh_region_find_grain(size_t *ret, struct bh_error *err);
 

@@ -160,14 +160,14 @@ give(work)''')
         tasks = self.tasks({"id": "bad"})
         # a flood of records ends the task each time; a record that is too large does not
         for way, culprit in (("flood-results", None), ("fill-results", "bad")):
-            run = self.bulkhead("run", "--tasks", tasks, "--results-size", "64K", "--", FAULTY,
+            run = self.bulkhead("run", "--tasks", tasks, "--results-size", "2M", "--", FAULTY,
                                 way)
             self.assert_status(run, 1)
             self.expect(run.error, "output_limit",
-                        "results filled all 65536 bytes.*exited with status 1",
+                        "results filled all 2097152 bytes.*exited with status 1",
                         task_id=culprit, exit_status=1)
         # what was complete is kept, and counted
-        run = self.run_way("flood-results", "--results-size", "64K")
+        run = self.run_way("flood-results", "--results-size", "2M")
         self.assertEqual(sorted(run.values()), ["bad", "first"])
         self.assertGreater(run.result["duplicate_results"], 1000)
 

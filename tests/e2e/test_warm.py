@@ -62,7 +62,7 @@ DO = {
     "fork": lambda: attempt(fork, lambda: None),
     "bomb": lambda: [attempt(os.fork) for _ in range(1000)],
     "violate": lambda: ctypes.CDLL(None).unshare(0x20000),
-    "flood": lambda: "x" * (1 << 20),
+    "flood": lambda: "x" * (4 << 20),
     "eat": lambda: bytearray(1 << 30),
     "spin": lambda: any(False for _ in iter(int, 1)),
     "leave": leave,
@@ -149,7 +149,7 @@ class Forks(Warm):
         what = ["state"]
         for fate in fates:
             what += [fate, "state"]
-        run = self.run_warm(what, "--timeout", "2s", "--grace", "100ms", "--results-size", "64K")
+        run = self.run_warm(what, "--timeout", "2s", "--grace", "100ms", "--results-size", "2M")
         self.assert_status(run, 1)
         wanted = [None]
         for kind in fates.values():
