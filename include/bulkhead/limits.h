@@ -23,7 +23,7 @@ struct bh_limits {
 	/* Capacity of descriptor 4; must be finite. Rounded up to whole pages, or to what
 	 * the kernel writes at once: 2 MiB on Linux 6.12, for one. */
 	uint64_t results_bytes;
-	uint64_t output_bytes;    /* kept of stdout and of stderr, each; must be finite */
+	uint64_t output_bytes; /* kept of stdout and of stderr, each; must be finite */
 };
 
 #define BH_LIMITS_DEFAULT                                         \
