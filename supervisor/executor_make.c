@@ -75,11 +75,11 @@ static int check_options(const struct bh_executor_options *options, struct bh_er
 /* To a capacity that handlers can fill: the limit is what they are told of. */
 static int round_results(struct bh_limits *limits, struct bh_error *err)
 {
-	size_t grain;
-	int r = bh_region_find_grain(&grain, err);
+	size_t capacity;
+	int r = bh_region_find_capacity((size_t)limits->results_bytes, &capacity, err);
 
 	if (r == 0)
-		limits->results_bytes = (limits->results_bytes + grain - 1) / grain * grain;
+		limits->results_bytes = capacity;
 	return r;
 }
 

@@ -20,7 +20,7 @@
 #define CONTEXT_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 #define RESULT_SEALS  (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
-#define MOST_GRAIN ((size_t)1 << 30)
+#define MOST_STEP ((size_t)1 << 30) /* of a write */
 
 /* A sealable memfd that can't be executed, where the kernel knows how. */
 static int open_memfd(const char *name)
@@ -93,6 +93,11 @@ int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
 	return 0;
 }
 
+static size_t round_up(size_t size, size_t step)
+{
+	return (size + step - 1) / step * step;
+}
+
 int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_error *err)
 {
 	BH_CLEANUP(bh_region_done) struct bh_region made = BH_REGION_UNSET;
@@ -102,7 +107,7 @@ int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_err
 		return bh_fail(err, EINVAL, "result region of 0 bytes");
 	if (capacity > SSIZE_MAX - page)
 		return bh_fail(err, EOVERFLOW, "result region of %zu bytes", capacity);
-	made.size = (capacity + page - 1) / page * page;
+	made.size = round_up(capacity, page);
 
 	made.fd = open_memfd("bulkhead-results");
 	if (made.fd < 0)
@@ -130,16 +135,16 @@ static int stops_at_end(size_t size, struct bh_error *err)
 	return n == 1;
 }
 
-int bh_region_find_grain(size_t *ret, struct bh_error *err)
+int bh_region_find_capacity(size_t least, size_t *ret, struct bh_error *err)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), grain = page;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), step = page;
 	int r;
 
-	while ((r = stops_at_end(grain, err)) == 0 && grain < MOST_GRAIN)
-		grain *= 2;
+	while ((r = stops_at_end(step, err)) == 0 && step < MOST_STEP)
+		step *= 2;
 	if (r < 0)
 		return r;
-	*ret = r ? grain : page; /* none is better than another */
+	*ret = round_up(least, r ? step : page); /* where none does, none is better */
 	return 0;
 }
 

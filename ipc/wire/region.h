@@ -34,19 +34,19 @@ BH_MUST_CHECK
 int bh_region_seal(const struct iovec *parts, size_t n_parts, size_t max_bytes,
                    struct bh_region *ret, struct bh_error *err);
 
-/* What capacities of result regions have to be multiples of: a power of two, found
- * by trying. Kernels write in steps, and refuse a step as a whole that would reach
- * past the end of a sealed file. A step ends at a page's end, but, where files in
- * memory may have large folios, at that of the largest one: 2 MiB on x86-64 with
- * Linux 6.12, or later where transparent_hugepage/shmem_enabled of sysfs says so.
- * Errors: the failing call's -errno. */
+/* The least capacity of a result region, from `least` (at most SIZE_MAX / 2) on, that
+ * writes can fill to its end. Kernels write in steps, and refuse a step as a whole that
+ * would reach past the end of a sealed file. A step ends at a page's end, but, where
+ * files in memory may have large folios, at that of the largest one: 2 MiB on x86-64
+ * with Linux 6.12, or later where transparent_hugepage/shmem_enabled of sysfs says so.
+ * Which it is, is found by trying. Errors: the failing call's -errno. */
 BH_MUST_CHECK
-int bh_region_find_grain(size_t *ret, struct bh_error *err);
+int bh_region_find_capacity(size_t least, size_t *ret, struct bh_error *err);
 
 /* A new memfd of `capacity` bytes, rounded up to whole pages, sealed against
  * grow, shrink and further seals. A write that reaches the end of it stops
  * there, so that a full region has its offset at exactly `ret->size`, where that
- * is a multiple of the grain. -EINVAL for a capacity of 0. */
+ * is of bh_region_find_capacity. -EINVAL for a capacity of 0. */
 BH_MUST_CHECK
 int bh_region_open_results(size_t capacity, struct bh_region *ret, struct bh_error *err);
 

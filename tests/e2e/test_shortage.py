@@ -19,7 +19,7 @@ NO_LEAK_CHECK = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
 
 
 def writes_by_pages():
-    """Not where files in memory have large folios: bh_region_find_grain()."""
+    """Not where files in memory have large folios: bh_region_find_capacity()."""
     fd = os.memfd_create("probe", os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(fd, mmap.PAGESIZE)

@@ -70,12 +70,10 @@ void rig_run(const struct bh_region *context, const struct bh_batch *batch, size
              int (*body)(void *), void *userdata, struct run *ret)
 {
 	BH_CLEANUP(bh_region_done) struct bh_region results = BH_REGION_UNSET;
-	size_t grain;
 	int status;
 
 	*ret = (struct run){ .exit_status = -1, .records = BH_RECORDS_UNSET };
-	ck_assert_int_eq(bh_region_find_grain(&grain, NULL), 0);
-	ret->capacity = (capacity + grain - 1) / grain * grain;
+	ck_assert_int_eq(bh_region_find_capacity(capacity, &ret->capacity, NULL), 0);
 	ck_assert_int_eq(bh_region_open_results(ret->capacity, &results, NULL), 0);
 	pid_t pid = fork();
 	ck_assert_int_ge(pid, 0);

@@ -271,11 +271,11 @@ static const struct {
 START_TEST(a_full_region_has_its_offset_at_its_capacity)
 {
 	char *bytes = malloc(floods[_i].chunk);
-	size_t grain;
+	size_t capacity;
 	ssize_t n;
 
-	ck_assert_int_eq(bh_region_find_grain(&grain, NULL), 0);
-	struct bh_region region = open_results((floods[_i].capacity + grain - 1) / grain * grain);
+	ck_assert_int_eq(bh_region_find_capacity(floods[_i].capacity, &capacity, NULL), 0);
+	struct bh_region region = open_results(capacity);
 
 	memset(bytes, 'x', floods[_i].chunk);
 	do
