@@ -39,22 +39,24 @@ static const struct bh_restricted forks[] = {
 			.answer = {.kind = BH_ANSWER_ERRNO, .code = EPERM } \
 		}                                                           \
 	}
-/* Requests of one type: ioctl(2). */
-#define REFUSED_IOCTL(type)                                                \
+/* Where that argument has those bits of the mask. */
+#define REFUSED_WHERE(call, argument_, mask, bits)                         \
 	{                                                                  \
-		SYS_ioctl,                                                 \
+		call,                                                      \
 		{                                                          \
 			.has_condition = true,                             \
-			.condition = { .argument = 1,                      \
+			.condition = { .argument = argument_,              \
 				       .comparison = BH_COMPARE_MASKED_EQ, \
-				       .value = 0xff00,                    \
-				       .value_two = (type) << 8 },         \
+				       .value = mask,                      \
+				       .value_two = bits },                \
 			.answer = {                                        \
 				.kind = BH_ANSWER_ERRNO,                   \
 				.code = EPERM                              \
 			}                                                  \
 		}                                                          \
 	}
+/* Requests of one type: ioctl(2). */
+#define REFUSED_IOCTL(type) REFUSED_WHERE(SYS_ioctl, 1, 0xff00, (type) << 8)
 
 static const struct bh_restricted attributes[] = {
 #ifdef SYS_chmod /* older architectures: others have what takes a folder as well */
@@ -72,21 +74,8 @@ static const struct bh_restricted attributes[] = {
 
 /* An open that cuts a file and asks for no permission to write: neither with O_RDONLY
  * nor with 3, the access mode for an ioctl(2) alone, has the LSM a say in a write. */
-#define REFUSED_CUT(call, flags, mode)                                     \
-	{                                                                  \
-		call,                                                      \
-		{                                                          \
-			.has_condition = true,                             \
-			.condition = { .argument = flags,                  \
-				       .comparison = BH_COMPARE_MASKED_EQ, \
-				       .value = O_ACCMODE | O_TRUNC,       \
-				       .value_two = O_TRUNC | (mode) },    \
-			.answer = {                                        \
-				.kind = BH_ANSWER_ERRNO,                   \
-				.code = EPERM                              \
-			}                                                  \
-		}                                                          \
-	}
+#define REFUSED_CUT(call, flags, mode) \
+	REFUSED_WHERE(call, flags, O_ACCMODE | O_TRUNC, O_TRUNC | (mode))
 
 static const struct bh_restricted lengths[] = {
 	REFUSED(SYS_truncate),
