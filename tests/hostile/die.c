@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <linux/prctl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,10 +14,12 @@ static void be_dispatched(struct attack *a)
 {
 	static volatile char selector = SYSCALL_DISPATCH_FILTER_BLOCK;
 
-	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector) < 0)
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector) < 0) {
+		a->absent = errno == EINVAL; /* before Linux 5.11 */
 		gain_if(a, "user dispatch", -1);
-	else
+	} else {
 		syscall(SYS_getpid);
+	}
 	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
 }
 

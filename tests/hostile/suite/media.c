@@ -2,22 +2,22 @@
 #include "media.h"
 
 const struct medium media[N_MEDIA] = {
-	{ "/tmp", false, ANYONE, true, NULL },
-	{ "/var/tmp", false, ANYONE, true, NULL },
-	{ "/dev/shm", false, ANYONE, true, NULL }, /* POSIX shared memory and semaphores */
-	{ "System V shared memory", false, ANYONE, false, NULL },
-	{ "System V semaphores", false, ANYONE, false, NULL },
-	{ "System V queue", false, ANYONE, false, NULL },
-	{ "POSIX queue", false, ANYONE, false, NULL },
-	{ "keyring", false, ANYONE, false, NULL },
-	{ "abstract socket", true, ANYONE, false, NULL },
-	{ "record lock", true, ANYONE, false, NULL },
-	{ "open file lock", true, ANYONE, false, NULL },
-	{ "flock", true, ANYONE, false, NULL },
-	{ "lease", true, ROOT, false, NULL },
-	{ "inotify", true, ANYONE, false, NULL },
-	{ "page cache", false, ANYONE, false, NULL },
-	{ "futex", true, ANYONE, false,
+	{ "/tmp", false, ANYONE, NULL },
+	{ "/var/tmp", false, ANYONE, NULL },
+	{ "/dev/shm", false, ANYONE, NULL }, /* POSIX shared memory and semaphores */
+	{ "System V shared memory", false, ANYONE, NULL },
+	{ "System V semaphores", false, ANYONE, NULL },
+	{ "System V queue", false, ANYONE, NULL },
+	{ "POSIX queue", false, ANYONE, NULL },
+	{ "keyring", false, ANYONE, NULL },
+	{ "abstract socket", true, ANYONE, NULL },
+	{ "record lock", true, ANYONE, NULL },
+	{ "open file lock", true, ANYONE, NULL },
+	{ "flock", true, ANYONE, NULL },
+	{ "lease", true, ROOT, NULL },
+	{ "inotify", true, ANYONE, NULL },
+	{ "page cache", false, ANYONE, NULL },
+	{ "futex", true, ANYONE,
 	  "not promised: two that run at the same time can signal each other by waits on a page of "
 	  "a file that both see; no filter can tell them from pthread_join's" },
 };

@@ -10,7 +10,6 @@ struct medium {
 	const char *way;
 	bool dies; /* with the process that left it: nothing to be found later */
 	enum control_user user;
-	bool is_file;     /* of the host */
 	const char *open; /* why it can't be closed, for those that run together; else NULL */
 };
 

@@ -369,10 +369,9 @@ const struct row rows[] = {
 	  .control = CONTROL_ENDS },
 	{ .program = "die",
 	  .way = "dispatch",
-	  .kinds = NONE | SIGNAL,
+	  .kinds = SIGNAL,
 	  .signal = SIGSYS,
-	  .control = CONTROL_ENDS,
-	  .may_lack = true },
+	  .control = CONTROL_ENDS },
 
 	/* others */
 	CALL("kill_others", "all", NONE | SIGNAL),

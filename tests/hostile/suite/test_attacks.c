@@ -98,7 +98,7 @@ static bool is_promised(const struct row *row, const struct bh_result *result)
 {
 	if (row->by_cgroup && is_held_by_cgroup(result))
 		return true;
-	if (row->by_cgroup && (!row->needs || is_before(5, 14)))
+	if (row->by_cgroup && (!row->needs || (geteuid() != 0 && is_before(5, 14))))
 		return false;
 	if (row->walled && !trial_has_wall(result))
 		return false;
@@ -152,6 +152,8 @@ static const char *why_not_here(const struct row *row, const struct trial *trial
 		return "not promised to an ordinary user without namespaces before Linux 6.12";
 	if (strcmp(row->program, "chmod_region") == 0 && geteuid() != 0 && is_before(6, 3))
 		return "an owner may change the mode of a memfd before Linux 6.3";
+	if (strcmp(row_name(row), "die: dispatch") == 0 && is_before(5, 11))
+		return "user dispatch came with Linux 5.11";
 	return NULL;
 }
 

@@ -39,7 +39,8 @@ static void check_pair(int place, const struct pair *pair, const char *how)
 	              outcome->message);
 	if (!report_of(pair->found.result).gained)
 		return;
-	if (media[place].is_file && !trial_has_wall(pair->found.result)) {
+	bool is_file = media[place].way[0] == '/';
+	if (is_file && !trial_has_wall(pair->found.result)) {
 		not_run("leave and find", media[place].way, "no namespaces and no Landlock");
 		return;
 	}
